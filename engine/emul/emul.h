@@ -249,6 +249,7 @@ struct emul_insn {
 		uint8_t size;		/* 0: no access (LEA, INVLPG, prefetch) */
 		uint8_t seg;		/* enum emul_segment */
 		uint8_t base, index, scale;	/* EMUL_NO_REG: none */
+		bool rip_relative;
 		uint64_t disp;
 		uint64_t offset;
 	} mem;
