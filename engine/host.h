@@ -120,6 +120,7 @@ void host_wake(struct vcpu *v);
 /* -- Time. ------------------------------------------------------------------- */
 
 u64 host_time_ns(void);			/* monotonic */
+u64 host_tsc(void);			/* RDTSC, the same on all CPUs */
 u64 host_tsc_khz(void);			/* 0: the TSC's rate is not known */
 
 /*
