@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Loaded into Bochs with LD_PRELOAD. It turns port 0xe9, whose bytes Bochs
+ * prints with putc(), into a device of the rig's own, because every device that
+ * Bochs has for moving bytes costs thousands of instructions a byte.
+ *
+ * One byte, RIG_LOAD, copies the images listed in $RIG_LOADS into RAM. Another,
+ * RIG_CALL, is followed by the eight bytes of a page's physical address, lowest
+ * first; the page holds a struct rig_call (rigcall.h), which is carried out
+ * before the OUT instruction ends.
+ *
+ * Environment: RIG_FD, the socket to rig/run; RIG_LOADS; RIG_KLOG, the file the
+ * host kernel's log goes to; RIG_PRB, where that log is found; RIG_SNAPSHOT, the
+ * folder for a saved state.
+ */
+#include "rigcall.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What the bochs-bin of Debian's 2.7 exports, by its C++ names */
+extern char bx_pc_system[];
+extern void *SIM;
+void mem_read(uint64_t pa, unsigned int len, void *buf)
+	__asm__("_ZN8BX_MEM_C19dmaReadPhysicalPageEmjPh");
+void mem_write(uint64_t pa, unsigned int len, const void *buf)
+	__asm__("_ZN8BX_MEM_C20dmaWritePhysicalPageEmjPh");
+uint64_t time_usec(void *pc) __asm__("_ZN14bx_pc_system_c9time_usecEv");
+bool save_state(void *sim, const char *dir)
+	__asm__("_ZN13bx_real_sim_c10save_stateEPKc");
+
+static int channel = -1;
+
+static void mem_copy(uint64_t pa, void *buf, size_t len, bool to_guest)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		size_t n = 4096 - (pa & 4095);
+
+		if (n > len)
+			n = len;
+		if (to_guest)
+			mem_write(pa, n, p);
+		else
+			mem_read(pa, n, p);
+		pa += n;
+		p += n;
+		len -= n;
+	}
+}
+
+/* With nokaslr and four levels of paging these two maps are where they always are. */
+static uint64_t kernel_pa(uint64_t va)
+{
+	return va >= 0xffffffff80000000 ? va - 0xffffffff80000000 : va - 0xffff888000000000;
+}
+
+/* Writes one piece of the log as a length and the bytes; see klog.py. */
+static void save_range(FILE *f, uint64_t va, uint64_t len)
+{
+	static uint8_t page[4096];
+
+	fwrite(&len, sizeof(len), 1, f);
+	for (uint64_t at = 0; at < len; at += sizeof(page)) {
+		size_t n = len - at < sizeof(page) ? len - at : sizeof(page);
+
+		mem_copy(kernel_pa(va) + at, page, n, false);
+		fwrite(page, n, 1, f);
+	}
+}
+
+/*
+ * The kernel's log straight from its memory: it costs the host nothing, and works
+ * when the host hangs.
+ */
+static void save_klog(void)
+{
+	const char *path = getenv("RIG_KLOG"), *prb = getenv("RIG_PRB");
+	uint64_t ring, head[RIG_PRB_WORDS];
+	static bool saved;
+	FILE *f;
+
+	if (saved || !path || !prb)
+		return;
+	saved = true;
+	f = fopen(path, "wb");
+	if (!f)
+		return;
+	mem_copy(kernel_pa(strtoull(prb, NULL, 0)), &ring, sizeof(ring), false);
+	mem_copy(kernel_pa(ring), head, sizeof(head), false);
+	if ((uint32_t)head[0] < 20 && (uint32_t)head[5] < 26) {
+		save_range(f, ring, sizeof(head));
+		save_range(f, head[1], (uint64_t)RIG_PRB_DESC << (uint32_t)head[0]);
+		save_range(f, head[2], (uint64_t)RIG_PRB_INFO << (uint32_t)head[0]);
+		save_range(f, head[6], 1ull << (uint32_t)head[5]);
+	}
+	fclose(f);
+}
+
+static void end(int status)
+{
+	save_klog();
+	_exit(status);
+}
+
+/* Bochs leaves through here after a panic of its own, such as a triple fault. */
+void exit(int status)
+{
+	end(status ? status : RIG_END_BOCHS);
+	__builtin_unreachable();
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	end(RIG_END_ASKED);
+}
+
+/* Lines of "physical-address file-offset length path" */
+static void load_images(void)
+{
+	const char *list = getenv("RIG_LOADS");
+	static bool loaded;
+	unsigned long long pa, off, len;
+	char path[4096];
+	FILE *f, *in;
+
+	if (loaded) /* the boot ROM runs again: the host has been reset */
+		end(RIG_END_RESET);
+	loaded = true;
+	f = list ? fopen(list, "r") : NULL;
+	if (!f)
+		end(RIG_END_LOAD);
+	while (fscanf(f, "%llx %llx %llx %4095[^\n]", &pa, &off, &len, path) == 4) {
+		void *buf = malloc(len);
+
+		in = fopen(path, "rb");
+		if (!in || !buf || fseeko(in, off, SEEK_SET) || fread(buf, 1, len, in) != len)
+			end(RIG_END_LOAD);
+		mem_copy(pa, buf, len, true);
+		fclose(in);
+		free(buf);
+	}
+	fclose(f);
+}
+
+static int32_t call_write(struct rig_call *c)
+{
+	uint32_t done = 0;
+
+	while (done < c->len) {
+		ssize_t n = send(channel, c->data + done, c->len - done, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			end(RIG_END_ASKED); /* rig/run is gone */
+		done += n;
+	}
+	return done;
+}
+
+static uint64_t real_usec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
+}
+
+/*
+ * An idle emulated machine races through its time at full CPU load. Where
+ * somebody sits at a terminal, the time that it is ahead is slept off here, until
+ * input comes.
+ */
+static void sleep_off(void)
+{
+	static uint64_t last_real, last_virtual;
+	uint64_t now_virtual = time_usec(bx_pc_system);
+	uint64_t passed = now_virtual - last_virtual, real = real_usec() - last_real;
+	struct pollfd pfd = { .fd = channel, .events = POLLIN };
+
+	if (last_real && passed > real && passed - real < 1000000)
+		poll(&pfd, 1, (passed - real + 500) / 1000);
+	last_real = real_usec();
+	last_virtual = now_virtual;
+}
+
+static int32_t call_read(struct rig_call *c)
+{
+	ssize_t n = recv(channel, c->data, c->len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR) && (c->flags & RIG_CALL_PACE)) {
+		sleep_off();
+		n = recv(channel, c->data, c->len, MSG_DONTWAIT);
+	}
+	if (n == 0)
+		end(RIG_END_ASKED);
+	return n < 0 ? 0 : n;
+}
+
+static int32_t call_snapshot(void)
+{
+	const char *dir = getenv("RIG_SNAPSHOT");
+
+	if (!dir)
+		return 0;
+	mkdir(dir, 0777);
+	if (save_state(SIM, dir))
+		return 1;
+	fprintf(stderr, "rig: Bochs could not save its state in %s\n", dir);
+	return 0;
+}
+
+/*
+ * The page belongs to a process: the kernel may have moved it since its address
+ * was taken. The caller writes a new number into it for each call, so a stale page
+ * shows, nothing is done, and the caller looks up the address again. A call
+ * repeated under its old number gets its old answer.
+ */
+static void call(uint64_t pa)
+{
+	static struct rig_call c, last;
+
+	mem_copy(pa, &c, sizeof(c), false);
+	if (c.magic != RIG_MAGIC || c.number == c.answered || c.len > sizeof(c.data))
+		return;
+	if (c.number != last.number) {
+		last = c;
+		switch (c.op) {
+		case RIG_OP_WRITE:
+			last.result = call_write(&last);
+			break;
+		case RIG_OP_READ:
+			last.result = call_read(&last);
+			break;
+		case RIG_OP_SNAPSHOT:
+			/* The state saved holds the answer of one who was restored. */
+			last.answered = c.number;
+			last.result = RIG_RESTORED;
+			mem_copy(pa, &last, sizeof(last), true);
+			last.result = call_snapshot();
+			break;
+		case RIG_OP_END:
+			end(RIG_END_OK);
+		}
+		last.answered = c.number;
+	}
+	mem_copy(pa, &last, sizeof(last), true);
+}
+
+static void port_byte(uint8_t byte)
+{
+	static unsigned int left;
+	static uint64_t pa;
+
+	if (left) {
+		pa = pa >> 8 | (uint64_t)byte << 56;
+		if (--left == 0)
+			call(pa);
+	} else if (byte == RIG_CALL) {
+		left = 8;
+	} else if (byte == RIG_LOAD) {
+		load_images();
+	}
+}
+
+int putc(int c, FILE *f)
+{
+	if (f != stdout)
+		return fputc(c, f);
+	port_byte(c);
+	return c;
+}
+
+__attribute__((constructor)) static void set_up(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	const char *fd = getenv("RIG_FD");
+
+	if (!fd) /* a child of Bochs, or Bochs by hand */
+		return;
+	channel = atoi(fd);
+	sigaction(SIGUSR1, &sa, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to outlive rig/run */
+	unsetenv("LD_PRELOAD");
+}

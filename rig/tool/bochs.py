@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""The emulated Intel host: Bochs, with the kernel put straight into its memory."""
+import os
+import socket
+import struct
+import subprocess
+
+import klog
+
+LOW, ROM, IPS = 0x60000, 0xd0000, 100000000
+FLAG_LOCK_VMX = 1  # boot.S
+DEFAULT_MODEL = "broadwell_ult"
+
+# What rigcall.h's RIG_END_* mean
+ENDS = {
+    71: "the host was reset (it panicked, or COMMAND rebooted it)",
+    72: "the kernel image could not be read",
+    73: "Bochs stopped",
+}
+
+CMDLINE = (
+    "nokaslr no_timer_check tsc=reliable cryptomgr.notests "
+    f"tsc_early_khz={IPS // 1000} idle=halt "
+    "initcall_blacklist=load_system_certificate_list,tracer_init_tracefs,"
+    "crypto_kdf108_init,cubictcp_register,kfunc_init,bpf_prog_test_run_init,"
+    "bpf_tcp_ca_kfunc_init,bpf_rstat_kfunc_init,bpf_key_sig_kfuncs_init,"
+    "ftrace_check_for_weak_functions,ftrace_check_sync,trace_eval_init,trace_eval_sync,"
+    "init_kprobe_trace")
+
+CONFIG = """\
+plugin_ctrl: unmapped=1, biosdev=0, speaker=0, gameport=0, parallel=0, extfpuirq=1, iodebug=1
+display_library: {display}
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+optromimage1: file={rom}, address={rom_at:#x}
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=1
+port_e9_hack: enabled=1
+clock: sync=none, time0=1700000000
+vga: update_freq=1
+log: {log}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+"""
+
+
+def models():
+    out = subprocess.run(["bochs-bin", "--help", "cpu"], stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT).stdout.decode()
+    names = out.partition("Supported CPU models:")[2].split("\n\n")
+    return names[1].split() if len(names) > 1 else []
+
+
+def low_pages(cmdline, setup_header, initrd_at, initrd_size, flags):
+    """What boot.S expects at LOW."""
+    low = bytearray(0x8000)
+    low[0x1f1:0x1f1 + len(setup_header)] = setup_header
+    low[0x210] = 0xff                                   # type_of_loader: none known
+    low[0x211] |= 1                                     # loadflags: LOADED_HIGH
+    struct.pack_into("<II", low, 0x218, initrd_at, initrd_size)
+    struct.pack_into("<I", low, 0x228, LOW + 0x1000)    # cmd_line_ptr
+    struct.pack_into("<I", low, 0xffc, flags)
+    text = cmdline.encode() + b"\0"
+    low[0x1000:0x1000 + len(text)] = text
+    tables = LOW + 0x2000
+    struct.pack_into("<Q", low, 0x2000, tables + 0x1000 | 3)
+    for i in range(4):
+        struct.pack_into("<Q", low, 0x3000 + 8 * i, tables + 0x2000 + i * 0x1000 | 3)
+        for j in range(512):
+            struct.pack_into("<Q", low, 0x4000 + 0x1000 * i + 8 * j, i << 30 | j << 21 | 0x83)
+    return low
+
+
+class Bochs:
+    """One emulated host. After start(), sock carries the agent's frames."""
+    name = "Bochs"
+
+    def __init__(self, opts, parts, rundir):
+        self.opts, self.parts, self.rundir = opts, parts, rundir
+        self.model = opts.model or DEFAULT_MODEL
+        self.process = None
+
+    def path(self, name):
+        return os.path.join(self.rundir, name)
+
+    def payload(self, files):
+        """Files go through the channel, once the host is up."""
+        return files
+
+    def cmdline(self):
+        return f"{CMDLINE} rig.channel=e9 {self.opts.cmdline}"
+
+    def write_images(self):
+        with open(self.parts.path("kernel/boot/vmlinuz-" + self.parts.release), "rb") as f:
+            head = f.read(0x300)
+        setup = head[0x1f1:0x202 + head[0x201]]
+        initrd = self.parts.path("host.cpio")
+        loads, top = [], 0
+        for line in open(self.parts.path("vmlinux.loads")):
+            pa, offset, size = (int(word, 16) for word in line.split())
+            loads.append((pa, offset, size, self.parts.path("vmlinux")))
+            top = max(top, pa + size)
+        init_size, = struct.unpack_from("<I", head, 0x260)  # with .bss and .brk
+        top = max(top, 0x1000000 + init_size)
+        initrd_at, initrd_size = (top + 0x1fffff) & ~0x1fffff, os.path.getsize(initrd)
+        if initrd_at + initrd_size + (32 << 20) > self.opts.memory << 20:
+            raise OSError(f"--memory {self.opts.memory} is too small for the host's kernel")
+        flags = FLAG_LOCK_VMX if self.opts.feature_control == "locked-off" else 0
+        low = low_pages(self.cmdline(), setup, initrd_at, initrd_size, flags)
+        with open(self.path("low"), "wb") as f:
+            f.write(low)
+        loads += [(initrd_at, 0, initrd_size, initrd), (LOW, 0, len(low), self.path("low"))]
+        with open(self.path("loads"), "w") as f:
+            for pa, offset, size, name in loads:
+                f.write(f"{pa:x} {offset:x} {size:x} {os.path.abspath(name)}\n")
+
+    def start(self):
+        self.write_images()
+        with open(self.path("bochsrc"), "w") as f:
+            f.write(CONFIG.format(display="term", memory=self.opts.memory,
+                                  rom=self.parts.path("boot.rom"), rom_at=ROM, model=self.model,
+                                  cpus=self.opts.cpus, ips=IPS, log=self.path("bochs.log")))
+        with open(self.path("go"), "w") as f:
+            f.write("c\n")
+        ours, theirs = socket.socketpair()
+        env = dict(os.environ, LD_PRELOAD=os.path.abspath(self.parts.path("shim.so")),
+                   RIG_FD=str(theirs.fileno()), RIG_LOADS=self.path("loads"),
+                   RIG_KLOG=self.path("klog"), TERM="linux", LINES="25", COLUMNS="80")
+        if self.parts.prb:
+            env["RIG_PRB"] = hex(self.parts.prb)
+        env.pop("RIG_SNAPSHOT", None)
+        argv = ["bochs-bin", "-q", "-f", self.path("bochsrc"), "-rc", self.path("go")]
+        with open(self.path("bochs.out"), "wb") as out:
+            self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out,
+                                            stderr=out, pass_fds=[theirs.fileno()],
+                                            start_new_session=True)
+        theirs.close()
+        return ours
+
+    def event_socket(self):
+        return None
+
+    def finish(self, patience):
+        """Ends Bochs, if need be; returns why it ended early, or None."""
+        try:
+            self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(10)  # SIGUSR1: save the log and end
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        status = self.process.returncode
+        if status in (0, 70):
+            return None
+        return ENDS.get(status, f"Bochs ended with status {status}")
+
+    def kernel_log(self):
+        return klog.decode(klog.load(self.path("klog")))
+
+    def own_log(self):
+        """What the emulator itself had to say, for when it died."""
+        text = ""
+        for name in ("bochs.log", "bochs.out"):
+            try:
+                with open(self.path(name), errors="replace") as f:
+                    text += f.read()
+            except OSError:
+                pass
+        lines = [line for line in text.splitlines() if "PANIC" in line or ">>" in line]
+        return (lines or text.splitlines())[-12:]
