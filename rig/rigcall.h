@@ -49,10 +49,10 @@ enum {
 
 /*
  * Linux 6.1's struct printk_ringbuffer, as far as it is read here: the bits of the
- * descriptor count, the descriptors, their infos, head, tail; then the bits of the
- * text's size and the text.
+ * descriptor count, the descriptors, their infos, head, tail, last; then the bits of
+ * the text's size and the text.
  */
-#define RIG_PRB_WORDS 7
+#define RIG_PRB_WORDS 8
 #define RIG_PRB_DESC  24
 #define RIG_PRB_INFO  88
 

@@ -100,11 +100,11 @@ static void save_klog(void)
 		return;
 	mem_copy(kernel_pa(strtoull(prb, NULL, 0)), &ring, sizeof(ring), false);
 	mem_copy(kernel_pa(ring), head, sizeof(head), false);
-	if ((uint32_t)head[0] < 20 && (uint32_t)head[5] < 26) {
+	if ((uint32_t)head[0] < 20 && (uint32_t)head[6] < 26) {
 		save_range(f, ring, sizeof(head));
 		save_range(f, head[1], (uint64_t)RIG_PRB_DESC << (uint32_t)head[0]);
 		save_range(f, head[2], (uint64_t)RIG_PRB_INFO << (uint32_t)head[0]);
-		save_range(f, head[6], 1ull << (uint32_t)head[5]);
+		save_range(f, head[7], 1ull << (uint32_t)head[6]);
 	}
 	fclose(f);
 }

@@ -7,7 +7,7 @@ Read from outside, it costs the host nothing and is there when the host hangs.
 import re
 import struct
 
-HEAD = 7 * 8        # the part of struct printk_ringbuffer in use here
+HEAD = 8 * 8        # the part of struct printk_ringbuffer in use here
 DESC, INFO = 24, 88  # sizes of struct prb_desc and struct printk_info
 MARK = "rig: begin"  # AGENT_MARK
 
@@ -30,12 +30,12 @@ def collect(read, prb):
     """The four pieces of the log; read(pa, length) reads the host's memory."""
     ring, = struct.unpack("<Q", read(kernel_pa(prb), 8))
     head = read(kernel_pa(ring), HEAD)
-    words = struct.unpack("<7Q", head)
-    count, size = words[0] & 0xffffffff, words[5] & 0xffffffff
+    words = struct.unpack("<8Q", head)
+    count, size = words[0] & 0xffffffff, words[6] & 0xffffffff
     if count > 20 or size > 25:
         return None
     return (head, read(kernel_pa(words[1]), DESC << count),
-            read(kernel_pa(words[2]), INFO << count), read(kernel_pa(words[6]), 1 << size))
+            read(kernel_pa(words[2]), INFO << count), read(kernel_pa(words[7]), 1 << size))
 
 
 def load(path):
