@@ -27,6 +27,13 @@ void host_free(void *p);
 void *host_page_alloc(bool low);
 void host_page_free(void *page);
 
+/*
+ * n (1..4) physically contiguous zeroed pages, or NULL: hardware tables that are
+ * larger than a page. host_phys() gives the first one's address. Sleeps.
+ */
+void *host_pages_alloc(unsigned n);
+void host_pages_free(void *pages, unsigned n);
+
 /* Physical address of memory from host_page_alloc() and the way back. */
 struct hphys host_phys(const void *page);
 void *host_virt(struct hphys pa);
