@@ -95,7 +95,10 @@ void host_irq_on(void);
 bool host_work_pending(void);
 int host_work_do(struct vcpu *v);
 
-/* Bracket guest execution, interrupts off: time accounting and the like. */
+/*
+ * Bracket guest execution: time accounting and the like. enter: interrupts off.
+ * exit: lets pending interrupts in and leaves them and preemption on.
+ */
 void host_guest_enter(void);
 void host_guest_exit(void);
 

@@ -27,7 +27,7 @@ struct emul_session;
 #define REQ_SIPI	BIT(4)	/* ... is in lapic */
 #define REQ_LOAD_ROOT	BIT(5)	/* second-level root or its format changed */
 #define REQ_USER	BIT(6)	/* leave to user space now */
-#define REQ_DEAD	BIT(7)	/* the VM can't go on */
+#define REQ_SHUTDOWN	BIT(7)	/* triple fault */
 #define REQ_NMI		BIT(8)	/* an NMI was sent: see nmi_queued */
 
 /* Values are those of KVM_GET_MP_STATE. */
@@ -127,8 +127,12 @@ struct exit_info {
 	u64 qual;	/* VMX exit qualification, SVM EXITINFO1 */
 	u64 rip;
 	u32 insn_len;	/* 0: not known */
-	u32 flags;
+	u32 flags;	/* EXIT_* */
+	u64 gla;	/* second-level faults with EXIT_GLA */
 };
+
+/* gla is the linear address whose final translation faulted (not a table's). */
+#define EXIT_GLA	BIT(0)
 
 #define EXIT_REASONS	192
 #define TRACE_ENTRIES	256	/* power of two */
@@ -201,6 +205,7 @@ struct vcpu {
 	struct emul_session *emul; /* [c] emulator and its restart log */
 
 	struct uexit uexit;	/* [t] */
+	s32 run_error;		/* [t] what vcpu_run() returns with ACT_USER */
 	u8 pio_in_pending;	/* [t] finish an IN at the next run */
 
 	struct cpuid_leaf *cpuid; /* [t] CPUID_MAX of them */
@@ -227,15 +232,22 @@ static inline void vcpu_request(struct vcpu *v, u64 req)
  */
 void vcpu_kick(struct vcpu *v, u64 req);
 
-/* Is there a reason to run a halted vCPU? Called by host_block(). */
+/* Is there a reason to run a halted vCPU? host_block() asks on its thread. */
 bool vcpu_runnable(struct vcpu *v);
+
+/* The state of power-on, or of INIT. Loaded. */
+void vcpu_reset(struct vcpu *v, bool init);
+/* Makes the vCPU known to its VM; after create, once the host can run it. */
+void vcpu_publish(struct vcpu *v);
+/* Nobody runs or knows it any more. Sleeps. */
+void vcpu_destroy(struct vcpu *v);
 
 /* Queues an NMI; any context. */
 void vcpu_raise_nmi(struct vcpu *v);
 
 /*
  * Raises an exception that takes the place of the current instruction. Contributory
- * combinations become #DF, #DF's a shutdown (REQ_DEAD-free: uexit SHUTDOWN).
+ * combinations become #DF, a further one is a triple fault: UEXIT_SHUTDOWN.
  */
 void vcpu_raise(struct vcpu *v, u8 vector);
 void vcpu_raise_error(struct vcpu *v, u8 vector, u32 error);

@@ -28,9 +28,13 @@ struct mem {
 	struct mem_slot slots[MEM_SLOTS];
 	u32 slot_top;			/* one past the last used */
 	u32 inval_active;		/* invalidations between begin and end */
+	u64 inval_start, inval_end;	/* the hull of the active ones */
 	u64 inval_seq;			/* invalidations ended */
 	u64 generation;			/* changes of the slots */
-	struct hphys root;		/* second-level root table; [c] */
+	void *root_table;		/* [c] */
+	struct hphys root;		/* its address; [c] */
+	void *spare;			/* table pages ready for use, linked */
+	u32 spare_count;
 	u64 table_pages, pages_4k, pages_2m, pages_1g; /* statistics */
 };
 
@@ -66,6 +70,8 @@ int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n);
 int mem_write(struct vm *vm, struct gphys gpa, const void *src, size_t n);
 /* As host_cmpxchg(). */
 int mem_cmpxchg(struct vm *vm, struct gphys gpa, u64 old, u64 val, unsigned n);
+/* Tells every vCPU to drop its translations, returns when none uses them. */
+void mem_flush(struct vm *vm);
 /* Is there a slot at gpa (writable)? */
 bool mem_is_ram(struct vm *vm, struct gphys gpa, bool write);
 

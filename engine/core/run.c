@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop: the one place where a guest is entered, and where every exit is
+ * counted, recorded and dispatched.
+ */
+#include "../vmm.h"
+
+#include "../arch/insn.h"
+#include "../x86/emulate.h"
+#include "event.h"
+#include "regs.h"
+
+/* User space is to see the exit that v->uexit describes. */
+#define RUN_RETURN	1
+
+static int leave(struct vcpu *v, enum uexit_kind kind, int error)
+{
+	v->uexit.kind = kind;
+	v->run_error = error;
+	return RUN_RETURN;
+}
+
+static void serve_init(struct vcpu *v)
+{
+	vcpu_reset(v, true);
+	v->mp_state = v->id ? MP_INIT_RECEIVED : MP_RUNNABLE;
+}
+
+/* SDM3 "Typical AP Initialization Sequence": vector 0xVV starts at 0xVV000. */
+static void serve_sipi(struct vcpu *v)
+{
+	struct x86_seg cs;
+	u8 vector = lapic_sipi_vector(v->lapic);
+
+	if (v->mp_state != MP_INIT_RECEIVED)
+		return;
+	backend->get_seg(v, SEG_CS, &cs);
+	cs.sel = vector << 8;
+	cs.base = (u64)vector << 12;
+	backend->set_seg(v, SEG_CS, &cs);
+	vcpu_set_rip(v, 0);
+	v->mp_state = MP_RUNNABLE;
+}
+
+/* What other threads and the exit handlers asked for. 0 or RUN_RETURN. */
+static int serve_requests(struct vcpu *v)
+{
+	u64 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+
+	if (req & REQ_SHUTDOWN)
+		return leave(v, UEXIT_SHUTDOWN, 0);
+	if (req & REQ_USER) {
+		/* Whatever else was asked for waits for the next run. */
+		vcpu_request(v, req & ~REQ_USER);
+		return leave(v, UEXIT_INTR, ERR_INTR);
+	}
+	if (req & REQ_TIMER)
+		lapic_timer_expired(v->lapic);
+	if (req & REQ_INIT)
+		serve_init(v);
+	if (req & REQ_SIPI)
+		serve_sipi(v);
+	if (req & REQ_LOAD_ROOT)
+		backend->load_root(v);
+	if (req & REQ_TLB)
+		backend->flush_tlb(v);
+	if (req & ~(REQ_TLB | REQ_LOAD_ROOT))
+		vcpu_prepare_events(v);
+	return 0;
+}
+
+/* Until the vCPU may run. 0 or RUN_RETURN. */
+static int wait_runnable(struct vcpu *v)
+{
+	vcpu_rflags(v);		/* cached: vcpu_has_event() needs it unloaded */
+	while (v->mp_state != MP_RUNNABLE) {
+		if (LOAD(&v->requests) && serve_requests(v))
+			return RUN_RETURN;
+		if (v->mp_state == MP_HALTED && vcpu_has_event(v)) {
+			v->mp_state = MP_RUNNABLE;
+			vcpu_request(v, REQ_EVENT);
+			break;
+		}
+		if (v->mp_state != MP_RUNNABLE && host_block(v))
+			return leave(v, UEXIT_INTR, ERR_INTR);
+	}
+	return 0;
+}
+
+static void record_exit(struct vcpu *v)
+{
+	struct trace_entry *t = &v->trace[v->trace_next++ % TRACE_ENTRIES];
+
+	t->tsc = rdtsc();
+	t->rip = v->exit.rip;
+	t->qual = v->exit.qual;
+	t->reason = v->exit.reason;
+	t->cpu = v->cpu;
+	v->stats.exits[v->exit.reason]++;
+}
+
+/* Once into the guest and out again; false: there was something else to do. */
+static bool enter_guest(struct vcpu *v)
+{
+	host_irq_off();
+	/*
+	 * Seen as in the guest before the last look at requests: whoever sets
+	 * one later finds in_guest and kicks this CPU, which makes the entry
+	 * come straight back.
+	 */
+	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
+	if (UNLIKELY(LOAD(&v->requests) || host_work_pending())) {
+		STORE(&v->in_guest, 0);
+		host_irq_on();
+		return false;
+	}
+	host_fpu_check(v);
+	host_guest_enter();
+	backend->enter(v);
+	STORE(&v->in_guest, 0);
+	record_exit(v);
+	host_guest_exit();
+	return true;
+}
+
+/* 0: go on; RUN_RETURN. */
+static int apply(struct vcpu *v, enum exit_action action)
+{
+	if (LIKELY(action == ACT_NEXT))
+		backend->skip(v);
+	else if (action == ACT_USER_NEXT)
+		backend->skip(v);
+	return action >= ACT_USER ? RUN_RETURN : 0;
+}
+
+/* Finishes what user space was asked to do. 0 or RUN_RETURN. */
+static int finish_user_exit(struct vcpu *v)
+{
+	if (v->pio_in_pending)
+		return apply(v, x86_finish_pio_in(v));
+	if (emul_session_pending(v->emul))
+		return apply(v, x86_emulate_again(v));
+	return 0;
+}
+
+int vcpu_run(struct vcpu *v)
+{
+	int rc;
+
+	v->run_error = 0;
+	rc = finish_user_exit(v);
+	while (!rc) {
+		if (UNLIKELY(v->mp_state != MP_RUNNABLE))
+			rc = wait_runnable(v);
+		if (!rc && UNLIKELY(LOAD(&v->requests)))
+			rc = serve_requests(v);
+		if (rc)
+			break;
+		if (LIKELY(enter_guest(v))) {
+			rc = apply(v, backend->handle_exit(v));
+		} else if (host_work_pending() && host_work_do(v)) {
+			rc = leave(v, UEXIT_INTR, ERR_INTR);
+		}
+	}
+	v->stats.user_exits++;
+	return v->run_error;
+}

@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs the instruction emulator for a vCPU.
+ *
+ * Device accesses of the instruction under way are kept in a log. If user space
+ * has to answer one, the instruction is abandoned, and emulated again from its
+ * start when the answer is there: what the log holds is then not done a second
+ * time. A write to a user-space device is posted: the instruction goes on, and
+ * user space sees the write when it ends or before its next device access.
+ */
+#include "emulate.h"
+
+#include "../arch/insn.h"
+#include "../core/regs.h"
+#include "../emul/emul.h"
+#include "../vmm.h"
+#include "paging.h"
+
+#define LOG_MAX		24
+
+struct access {
+	u64 addr;
+	u8 size;
+	u8 write;
+	u8 port;
+	u8 data[8];
+};
+
+struct emul_session {
+	struct emul e;
+	struct vcpu *v;
+	struct access log[LOG_MAX];
+	u8 logged;	/* entries that are complete */
+	u8 replayed;	/* entries that this attempt has used */
+	bool waiting;	/* log[logged] is with user space: an unanswered read */
+	bool posted;	/* v->uexit holds a write that user space must still see */
+	bool pending;	/* the instruction must be emulated again at the next run */
+	bool hint;	/* hint_la's page is known to lie at hint_pa */
+	u64 hint_la, hint_pa;
+};
+
+static struct emul_session *session(struct emul *e)
+{
+	return CONTAINER_OF(e, struct emul_session, e);
+}
+
+/* -- Devices ------------------------------------------------------------------ */
+
+static bool engine_mmio(struct vcpu *v, struct access *a)
+{
+	if (v->lapic && lapic_covers(v->lapic, a->addr)) {
+		u32 offset = a->addr & PG_OFFSET_MASK;
+
+		if (a->write)
+			lapic_mmio_write(v->lapic, offset, a->data, a->size);
+		else
+			lapic_mmio_read(v->lapic, offset, a->data, a->size);
+		return true;
+	}
+	return v->vm->irqchip &&
+	       irqchip_mmio(v->vm->irqchip, a->addr, a->data, a->size, a->write);
+}
+
+static bool engine_pio(struct vcpu *v, struct access *a)
+{
+	u32 val = 0;
+	bool known;
+
+	__builtin_memcpy(&val, a->data, a->size);
+	known = v->vm->irqchip &&
+		irqchip_pio(v->vm->irqchip, a->addr, a->size, !a->write, &val);
+	__builtin_memcpy(a->data, &val, a->size);
+	return known;
+}
+
+static void tell_user(struct vcpu *v, const struct access *a)
+{
+	struct uexit *u = &v->uexit;
+
+	if (a->port) {
+		u->kind = UEXIT_PIO;
+		u->pio.port = a->addr;
+		u->pio.size = a->size;
+		u->pio.in = !a->write;
+		u->pio.count = 1;
+		__builtin_memcpy(v->pio_data, a->data, a->size);
+		return;
+	}
+	u->kind = UEXIT_MMIO;
+	u->mmio.gpa = a->addr;
+	u->mmio.len = a->size;
+	u->mmio.write = a->write;
+	__builtin_memcpy(u->mmio.data, a->data, 8);
+}
+
+static enum emul_cb device_access(struct emul_session *s, struct access *a)
+{
+	struct access *entry;
+
+	if (s->replayed < s->logged) {
+		entry = &s->log[s->replayed++];
+		if (entry->addr != a->addr || entry->size != a->size ||
+		    entry->write != a->write || entry->port != a->port)
+			return EMUL_CB_UNSUPPORTED;
+		__builtin_memcpy(a->data, entry->data, 8);
+		return EMUL_CB_OK;
+	}
+	if (s->logged == LOG_MAX)
+		return EMUL_CB_UNSUPPORTED;
+	if (s->posted)
+		return EMUL_CB_EXIT;
+	entry = &s->log[s->logged];
+	*entry = *a;
+	if (a->port ? engine_pio(s->v, entry) : engine_mmio(s->v, entry)) {
+		__builtin_memcpy(a->data, entry->data, 8);
+	} else {
+		tell_user(s->v, a);
+		if (!a->write) {
+			s->waiting = true;
+			return EMUL_CB_EXIT;
+		}
+		s->posted = true;
+	}
+	s->logged++;
+	s->replayed++;
+	return EMUL_CB_OK;
+}
+
+static enum emul_cb mmio(struct emul_session *s, u64 gpa, void *data, unsigned size,
+			 bool write)
+{
+	while (size) {
+		struct access a = { .addr = gpa, .write = write };
+		enum emul_cb rc;
+
+		a.size = size >= 8 ? 8 : size >= 4 ? 4 : size >= 2 ? 2 : 1;
+		if (write)
+			__builtin_memcpy(a.data, data, a.size);
+		rc = device_access(s, &a);
+		if (rc != EMUL_CB_OK)
+			return rc;
+		if (!write)
+			__builtin_memcpy(data, a.data, a.size);
+		data = (char *)data + a.size;
+		gpa += a.size;
+		size -= a.size;
+	}
+	return EMUL_CB_OK;
+}
+
+/* -- Memory ------------------------------------------------------------------- */
+
+static enum emul_cb page_fault(struct emul *e, u64 la, u32 error)
+{
+	e->fault = (struct emul_fault){
+		.vector = VEC_PF, .kind = EMUL_EVENT_EXCEPTION, .has_error = true,
+		.error = error, .cr2 = la,
+	};
+	return EMUL_CB_FAULT;
+}
+
+static enum emul_cb translate(struct emul *e, u64 la, u32 access, struct gphys *gpa)
+{
+	struct emul_session *s = session(e);
+	u32 error = 0;
+	int rc;
+
+	if (s->hint && !((la ^ s->hint_la) & ~PG_OFFSET_MASK) && !(access & PF_I)) {
+		gpa->v = s->hint_pa | (la & PG_OFFSET_MASK);
+		return EMUL_CB_OK;
+	}
+	rc = paging_translate(s->v, glin(la), access, false, gpa, &error);
+	if (rc == ERR_FAULT)
+		return page_fault(e, la, error);
+	return rc ? EMUL_CB_UNSUPPORTED : EMUL_CB_OK;
+}
+
+static u32 pf_access(unsigned flags, bool write)
+{
+	u32 access = (flags & EMUL_ACCESS_USER) ? PF_U : 0;
+
+	return access | (write || (flags & EMUL_ACCESS_WRITE) ? PF_W : 0);
+}
+
+static enum emul_cb access_page(struct emul_session *s, struct gphys gpa, void *data,
+				unsigned size, bool write)
+{
+	int rc;
+
+	rc = write ? mem_write(s->v->vm, gpa, data, size) :
+		     mem_read(s->v->vm, gpa, data, size);
+	if (!rc)
+		return EMUL_CB_OK;
+	if (mem_is_ram(s->v->vm, gpa, write))
+		return EMUL_CB_UNSUPPORTED;
+	return mmio(s, gpa.v, data, size, write);
+}
+
+static enum emul_cb access_memory(struct emul *e, u64 la, void *data, unsigned size,
+				  unsigned flags, bool write)
+{
+	struct emul_session *s = session(e);
+	unsigned first = PG_SIZE - (la & PG_OFFSET_MASK);
+	struct gphys gpa, gpa2;
+	enum emul_cb rc;
+
+	if (first > size)
+		first = size;
+	rc = translate(e, la, pf_access(flags, write), &gpa);
+	if (rc == EMUL_CB_OK && first < size)
+		rc = translate(e, la + first, pf_access(flags, write), &gpa2);
+	if (rc == EMUL_CB_OK)
+		rc = access_page(s, gpa, data, first, write);
+	if (rc == EMUL_CB_OK && first < size)
+		rc = access_page(s, gpa2, (char *)data + first, size - first, write);
+	return rc;
+}
+
+static enum emul_cb cb_fetch(struct emul *e, uint64_t la, void *buf, unsigned size)
+{
+	struct emul_session *s = session(e);
+	struct gphys gpa;
+	enum emul_cb rc = translate(e, la, PF_I | (e->cpl == 3 ? PF_U : 0), &gpa);
+
+	if (rc != EMUL_CB_OK)
+		return rc;
+	return mem_read(s->v->vm, gpa, buf, size) ? EMUL_CB_UNSUPPORTED : EMUL_CB_OK;
+}
+
+static enum emul_cb cb_read_mem(struct emul *e, uint64_t la, void *buf, unsigned size,
+				unsigned access)
+{
+	return access_memory(e, la, buf, size, access, false);
+}
+
+static enum emul_cb cb_write_mem(struct emul *e, uint64_t la, const void *buf,
+				 unsigned size, unsigned access)
+{
+	return access_memory(e, la, (void *)buf, size, access, true);
+}
+
+static enum emul_cb cb_cmpxchg_mem(struct emul *e, uint64_t la, const void *old,
+				   const void *new, unsigned size, unsigned access)
+{
+	struct emul_session *s = session(e);
+	struct gphys gpa;
+	u64 a = 0, b = 0;
+	enum emul_cb rc;
+	int swapped;
+
+	if (size > 8 || (la & (size - 1)))
+		return EMUL_CB_NOT_RAM;
+	rc = translate(e, la, pf_access(access, true), &gpa);
+	if (rc != EMUL_CB_OK)
+		return rc;
+	if (!mem_is_ram(s->v->vm, gpa, true))
+		return EMUL_CB_NOT_RAM;
+	__builtin_memcpy(&a, old, size);
+	__builtin_memcpy(&b, new, size);
+	swapped = mem_cmpxchg(s->v->vm, gpa, a, b, size);
+	return swapped < 0 ? EMUL_CB_UNSUPPORTED : swapped ? EMUL_CB_OK : EMUL_CB_RETRY;
+}
+
+/* -- Ports -------------------------------------------------------------------- */
+
+static enum emul_cb cb_io_in(struct emul *e, uint16_t port, uint32_t *value,
+			     unsigned size, uint64_t count)
+{
+	struct access a = { .addr = port, .size = size, .port = 1 };
+	enum emul_cb rc = device_access(session(e), &a);
+
+	(void)count;
+	*value = 0;
+	if (rc == EMUL_CB_OK)
+		__builtin_memcpy(value, a.data, size);
+	return rc;
+}
+
+static enum emul_cb cb_io_out(struct emul *e, uint16_t port, uint32_t value,
+			      unsigned size, uint64_t count)
+{
+	struct access a = { .addr = port, .size = size, .port = 1, .write = 1 };
+
+	(void)count;
+	__builtin_memcpy(a.data, &value, size);
+	return device_access(session(e), &a);
+}
+
+/* -- Registers ---------------------------------------------------------------- */
+
+static void cb_get_seg(struct emul *e, enum emul_segment seg, struct emul_seg *out)
+{
+	struct x86_seg s;
+
+	backend->get_seg(session(e)->v, (enum seg)seg, &s);
+	*out = (struct emul_seg){ s.base, s.limit, s.ar, s.sel };
+}
+
+static void cb_set_seg(struct emul *e, enum emul_segment seg, const struct emul_seg *in)
+{
+	struct x86_seg s = { in->base, in->limit, in->ar, in->selector };
+
+	backend->set_seg(session(e)->v, (enum seg)seg, &s);
+}
+
+static void cb_get_table(struct emul *e, enum emul_table table,
+			 struct emul_table_reg *out)
+{
+	struct x86_dtable gdt, idt, *t = table == EMUL_GDT ? &gdt : &idt;
+
+	backend->get_dtables(session(e)->v, &gdt, &idt);
+	*out = (struct emul_table_reg){ t->base, t->limit };
+}
+
+static void cb_set_table(struct emul *e, enum emul_table table,
+			 const struct emul_table_reg *in)
+{
+	struct x86_dtable t = { in->base, in->limit };
+
+	if (table == EMUL_GDT)
+		backend->set_gdt(session(e)->v, &t);
+	else
+		backend->set_idt(session(e)->v, &t);
+}
+
+static uint64_t cb_read_cr(struct emul *e, unsigned cr)
+{
+	struct vcpu *v = session(e)->v;
+
+	switch (cr) {
+	case 0: return v->cr0;
+	case 2: return v->cr2;
+	case 3: return v->cr3;
+	case 4: return v->cr4;
+	case 8: return x86_get_cr8(v);
+	default: return v->xcr0;
+	}
+}
+
+static enum emul_cb gp_unless(struct emul *e, int rc)
+{
+	if (!rc)
+		return EMUL_CB_OK;
+	e->fault = (struct emul_fault){
+		.vector = VEC_GP, .kind = EMUL_EVENT_EXCEPTION, .has_error = true,
+	};
+	return EMUL_CB_FAULT;
+}
+
+static enum emul_cb cb_write_cr(struct emul *e, unsigned cr, uint64_t value)
+{
+	struct vcpu *v = session(e)->v;
+
+	switch (cr) {
+	case 0: return gp_unless(e, x86_set_cr0(v, value));
+	case 2: v->cr2 = value; return EMUL_CB_OK;
+	case 3: return gp_unless(e, x86_set_cr3(v, value));
+	case 4: return gp_unless(e, x86_set_cr4(v, value));
+	default: return gp_unless(e, x86_set_cr8(v, value));
+	}
+}
+
+static uint64_t cb_read_dr(struct emul *e, unsigned dr)
+{
+	struct vcpu *v = session(e)->v;
+
+	backend->sync_debug(v);
+	return dr < 4 ? v->dr[dr] : dr == 6 ? v->dr6 : v->dr7;
+}
+
+static enum emul_cb cb_write_dr(struct emul *e, unsigned dr, uint64_t value)
+{
+	struct vcpu *v = session(e)->v;
+
+	backend->sync_debug(v);
+	if (dr < 4)
+		v->dr[dr] = value;
+	else if (dr == 6)
+		v->dr6 = value;
+	else
+		v->dr7 = value;
+	backend->set_debug(v);
+	return EMUL_CB_OK;
+}
+
+static enum emul_cb cb_read_msr(struct emul *e, uint32_t msr, uint64_t *value)
+{
+	return gp_unless(e, x86_get_msr(session(e)->v, msr, value, false));
+}
+
+static enum emul_cb cb_write_msr(struct emul *e, uint32_t msr, uint64_t value)
+{
+	return gp_unless(e, x86_set_msr(session(e)->v, msr, value, false));
+}
+
+static enum emul_cb cb_cpuid(struct emul *e, uint32_t leaf, uint32_t subleaf,
+			     uint32_t out[4])
+{
+	x86_cpuid(session(e)->v, leaf, subleaf, out);
+	return EMUL_CB_OK;
+}
+
+static enum emul_cb cb_rdtsc(struct emul *e, uint64_t *value)
+{
+	*value = rdtsc() + session(e)->v->tsc_offset;
+	return EMUL_CB_OK;
+}
+
+static void cb_invlpg(struct emul *e, uint64_t la)
+{
+	(void)la;
+	vcpu_request(session(e)->v, REQ_TLB);
+}
+
+static void cb_checkpoint(struct emul *e)
+{
+	struct emul_session *s = session(e);
+
+	s->logged = s->replayed = 0;
+}
+
+static const struct emul_ops ops = {
+	.fetch = cb_fetch, .read_mem = cb_read_mem, .write_mem = cb_write_mem,
+	.cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
+	.get_seg = cb_get_seg, .set_seg = cb_set_seg,
+	.get_table = cb_get_table, .set_table = cb_set_table,
+	.read_cr = cb_read_cr, .write_cr = cb_write_cr,
+	.read_dr = cb_read_dr, .write_dr = cb_write_dr,
+	.read_msr = cb_read_msr, .write_msr = cb_write_msr,
+	.cpuid = cb_cpuid, .rdtsc = cb_rdtsc, .invlpg = cb_invlpg,
+	.checkpoint = cb_checkpoint,
+};
+
+/* -- The session -------------------------------------------------------------- */
+
+struct emul_session *emul_session_create(struct vcpu *v)
+{
+	struct emul_session *s = host_alloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->v = v;
+	s->e.ops = &ops;
+	s->e.ctx = v;
+	s->e.gpr = v->gpr;
+	return s;
+}
+
+void emul_session_destroy(struct emul_session *s)
+{
+	host_free(s);
+}
+
+void emul_session_reset(struct emul_session *s)
+{
+	s->logged = s->replayed = 0;
+	s->waiting = s->posted = s->pending = s->hint = false;
+}
+
+bool emul_session_pending(const struct emul_session *s)
+{
+	return s->pending;
+}
+
+static void load_state(struct emul_session *s)
+{
+	struct vcpu *v = s->v;
+	struct emul *e = &s->e;
+	struct x86_seg cs;
+
+	backend->sync_crs(v);
+	vcpu_need_reg(v, REG_RIP | REG_RSP | REG_RFLAGS);
+	backend->get_seg(v, SEG_CS, &cs);
+	e->rip = v->rip;
+	e->rflags = v->rflags;
+	e->protected_mode = v->cr0 & CR0_PE;
+	e->long_mode = v->efer & EFER_LMA;
+	e->vm86 = e->protected_mode && (v->rflags & RFLAGS_VM);
+	e->cpl = e->vm86 ? 3 : e->protected_mode ? backend->cpl(v) : 0;
+	e->mode = e->long_mode && (cs.ar & AR_L) ? EMUL_MODE64 :
+		  (cs.ar & AR_DB) ? EMUL_MODE32 : EMUL_MODE16;
+	e->nbytes = 0;
+}
+
+static void store_state(struct emul_session *s)
+{
+	struct vcpu *v = s->v;
+
+	vcpu_set_rip(v, s->e.rip);
+	vcpu_set_rflags(v, s->e.rflags);
+	vcpu_set_rsp(v, v->gpr[GPR_RSP]);
+}
+
+static enum exit_action deliver_fault(struct vcpu *v, const struct emul *e)
+{
+	const struct emul_fault *f = &e->fault;
+
+	if (f->kind != EMUL_EVENT_EXCEPTION) {
+		v->injected = (struct event){
+			.type = f->kind == EMUL_EVENT_SOFT_INT ? EVENT_SOFT_INT :
+				f->kind == EMUL_EVENT_SOFT_EXC ? EVENT_SOFT_EXC :
+				EVENT_PRIV_SOFT_EXC,
+			.vector = f->vector, .insn_len = e->insn.length,
+		};
+		vcpu_request(v, REQ_EVENT);
+		return ACT_RESUME;
+	}
+	if (f->vector == VEC_DB) {
+		v->dr6 |= f->dr6;
+		backend->set_debug(v);
+	}
+	if (f->vector == VEC_PF)
+		vcpu_raise_pf(v, f->cr2, f->error);
+	else if (f->has_error)
+		vcpu_raise_error(v, f->vector, f->error);
+	else
+		vcpu_raise(v, f->vector);
+	return ACT_RESUME;
+}
+
+static enum exit_action give_up(struct vcpu *v, const struct emul *e)
+{
+	struct uexit *u = &v->uexit;
+
+	host_log(LOG_WARN, "vCPU %u: can't emulate the instruction at rip %llx: "
+		 "%02x %02x %02x %02x %02x", v->id, (unsigned long long)e->rip,
+		 e->bytes[0], e->bytes[1], e->bytes[2], e->bytes[3], e->bytes[4]);
+	u->kind = UEXIT_INTERNAL;
+	u->internal.suberror = 1;	/* KVM_INTERNAL_ERROR_EMULATION */
+	u->internal.ndata = 4;		/* as the ABI's emulation_failure part */
+	u->internal.data[0] = 1;	/* flags: instruction bytes are there */
+	u->internal.data[1] = e->nbytes;
+	__builtin_memcpy((u8 *)&u->internal.data[1] + 1, e->bytes, 15);
+	u->internal.data[3] = e->rip;
+	return ACT_USER;
+}
+
+static void finish(struct emul_session *s)
+{
+	s->logged = s->replayed = 0;
+	s->hint = false;
+}
+
+static enum exit_action after_step(struct emul_session *s, enum emul_result result)
+{
+	struct vcpu *v = s->v;
+	bool posted = s->posted;
+
+	s->posted = s->pending = false;
+	switch (result) {
+	case EMUL_DONE:
+	case EMUL_HALT:
+		store_state(s);
+		backend->set_shadow(v, s->e.shadow == EMUL_SHADOW_STI ? 1 :
+				    s->e.shadow == EMUL_SHADOW_MOV_SS ? 2 : 0);
+		finish(s);
+		vcpu_request(v, REQ_EVENT);
+		if (result == EMUL_HALT && v->lapic)
+			v->mp_state = MP_HALTED;
+		else if (result == EMUL_HALT && !posted) {
+			v->uexit.kind = UEXIT_HLT;
+			return ACT_USER;
+		}
+		if (s->e.trap)
+			vcpu_raise(v, VEC_DB);
+		return posted ? ACT_USER : ACT_RESUME;
+	case EMUL_AGAIN:
+		store_state(s);
+		finish(s);
+		return posted ? ACT_USER : ACT_RESUME;
+	case EMUL_EXIT:
+		store_state(s);
+		s->pending = true;
+		return ACT_USER;
+	case EMUL_FAULT:
+		if (posted) {	/* the write comes first, then again and the fault */
+			s->pending = true;
+			return ACT_USER;
+		}
+		store_state(s);
+		finish(s);
+		return deliver_fault(v, &s->e);
+	default:
+		finish(s);
+		return give_up(v, &s->e);
+	}
+}
+
+static enum exit_action step(struct emul_session *s, const u8 *insn, unsigned n)
+{
+	load_state(s);
+	if (n > EMUL_MAX_LENGTH)
+		n = EMUL_MAX_LENGTH;
+	if (n) {
+		__builtin_memcpy(s->e.bytes, insn, n);
+		s->e.nbytes = n;
+	}
+	s->replayed = 0;
+	s->v->stats.emulated++;
+	return after_step(s, emul_step(&s->e));
+}
+
+enum exit_action x86_emulate(struct vcpu *v, const u8 *insn, unsigned n)
+{
+	emul_session_reset(v->emul);
+	return step(v->emul, insn, n);
+}
+
+enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, const u8 *insn,
+				  unsigned n)
+{
+	struct emul_session *s = v->emul;
+
+	emul_session_reset(s);
+	if (v->exit.flags & EXIT_GLA) {
+		s->hint = true;
+		s->hint_la = v->exit.gla & ~PG_OFFSET_MASK;
+		s->hint_pa = gpa.v & ~PG_OFFSET_MASK;
+	}
+	return step(s, insn, n);
+}
+
+enum exit_action x86_emulate_again(struct vcpu *v)
+{
+	struct emul_session *s = v->emul;
+
+	if (s->waiting) {
+		struct access *a = &s->log[s->logged];
+
+		__builtin_memcpy(a->data, a->port ? v->pio_data : v->uexit.mmio.data,
+				 a->size);
+		s->logged++;
+		s->waiting = false;
+	}
+	return step(s, NULL, 0);
+}
+
+unsigned x86_insn_length(struct vcpu *v)
+{
+	struct emul_session *s = v->emul;
+	enum emul_result result;
+
+	load_state(s);
+	result = emul_decode(&s->e);
+	if (result == EMUL_FAULT)
+		deliver_fault(v, &s->e);
+	return result == EMUL_FAULT ? 0 : s->e.insn.length;
+}

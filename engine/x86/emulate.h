@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine's side of the instruction emulator: memory, devices, restarts. */
+#ifndef VELLUM_ENGINE_X86_EMULATE_H
+#define VELLUM_ENGINE_X86_EMULATE_H
+
+#include "../core/vcpu.h"
+
+/* Sleep. */
+struct emul_session *emul_session_create(struct vcpu *v);
+void emul_session_destroy(struct emul_session *s);
+/* Forgets an instruction that waits for user space. */
+void emul_session_reset(struct emul_session *s);
+
+/* Does an instruction wait for user space's answer? */
+bool emul_session_pending(const struct emul_session *s);
+
+/* The instruction at RIP touched gpa, where no memory is. */
+enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, const u8 *insn,
+				  unsigned n);
+
+/* User space has answered: v->uexit.mmio or v->pio_data holds what was read. */
+enum exit_action x86_emulate_again(struct vcpu *v);
+/* The same for a plain IN. */
+enum exit_action x86_finish_pio_in(struct vcpu *v);
+
+#endif

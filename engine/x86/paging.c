@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* SDM3 "Paging": 32-bit, PAE, 4-level and 5-level translation. */
+#include "paging.h"
+
+#include "../core/backend.h"
+#include "../core/regs.h"
+#include "../core/vm.h"
+
+#define PTE_P	BIT(0)
+#define PTE_W	BIT(1)
+#define PTE_U	BIT(2)
+#define PTE_A	BIT(5)
+#define PTE_D	BIT(6)
+#define PTE_PS	BIT(7)
+#define PTE_NX	BIT(63)
+#define PTE_ADDR BITS(51, 12)
+
+struct walk {
+	unsigned levels;	/* of tables */
+	unsigned entry_size;	/* 4 or 8 */
+	unsigned index_bits;
+	bool nx, wp, smep, smap, pse;
+};
+
+static struct walk walk_of(struct vcpu *v)
+{
+	struct walk w = {
+		.levels = 2, .entry_size = 4, .index_bits = 10,
+		.nx = v->efer & EFER_NXE, .wp = v->cr0 & CR0_WP,
+		.smep = v->cr4 & CR4_SMEP, .smap = v->cr4 & CR4_SMAP,
+		.pse = v->cr4 & CR4_PSE,
+	};
+
+	if (v->cr4 & CR4_PAE) {
+		w.entry_size = 8;
+		w.index_bits = 9;
+		w.pse = true;
+		w.levels = !(v->efer & EFER_LMA) ? 3 : (v->cr4 & CR4_LA57) ? 5 : 4;
+	} else {
+		w.nx = false;
+	}
+	return w;
+}
+
+/* SDM3 "Determination of Access Rights". */
+static bool allowed(struct vcpu *v, const struct walk *w, u64 rights, u32 access)
+{
+	bool user_page = rights & PTE_U;
+
+	if (access & PF_U) {
+		if (!user_page)
+			return false;
+		if ((access & PF_W) && !(rights & PTE_W))
+			return false;
+	} else {
+		if ((access & PF_W) && !(rights & PTE_W) && w->wp)
+			return false;
+		if (user_page && (access & PF_I) && w->smep)
+			return false;
+		if (user_page && !(access & PF_I) && w->smap &&
+		    !(vcpu_rflags(v) & RFLAGS_AC))
+			return false;
+	}
+	return !((access & PF_I) && w->nx && (rights & PTE_NX));
+}
+
+/* Sets bits in a table entry the way the CPU does, atomically. */
+static int mark(struct vcpu *v, u64 at, u64 old, u64 bits, unsigned size)
+{
+	if ((old & bits) == bits)
+		return 0;
+	return mem_cmpxchg(v->vm, gphys(at), old, old | bits, size) < 0 ? ERR_NXIO : 0;
+}
+
+static u64 reserved_bits(const struct walk *w)
+{
+	return w->entry_size == 8 && !w->nx ? PTE_NX : 0;
+}
+
+static u32 fault_code(const struct walk *w, u32 access, u32 cause)
+{
+	/* The I bit is only reported where fetches can be told apart. */
+	if (!w->nx && !w->smep)
+		access &= ~PF_I;
+	return access | cause;
+}
+
+/* Physical address of the byte within a page of the given size. */
+static u64 leaf_address(const struct walk *w, u64 entry, u64 la, unsigned shift)
+{
+	u64 mask = (1ull << shift) - 1, base;
+
+	if (w->entry_size == 4 && shift == 22)	/* PSE-36 */
+		base = FIELD(entry, 31, 22) << 22 | FIELD(entry, 20, 13) << 32;
+	else if (w->entry_size == 4)
+		base = entry & BITS(31, 12);
+	else
+		base = entry & PTE_ADDR & ~mask;
+	return base | (la & mask);
+}
+
+static int walk_tables(struct vcpu *v, const struct walk *w, u64 la, u32 access,
+		       bool probe, struct gphys *gpa, u32 *error)
+{
+	u64 table = v->cr3 & (w->levels == 3 ? BITS(31, 5) :
+			      w->entry_size == 4 ? BITS(31, 12) : PTE_ADDR);
+	u64 rights = PTE_W | PTE_U;
+	unsigned level;
+
+	for (level = w->levels; ; level--) {
+		unsigned shift = PG_SHIFT + w->index_bits * (level - 1);
+		bool pdpte = w->levels == 3 && level == 3;
+		u64 index = (la >> shift) & ((1u << w->index_bits) - 1);
+		u64 at = table + index * w->entry_size, entry = 0;
+		bool leaf;
+
+		if (mem_read(v->vm, gphys(at), &entry, w->entry_size))
+			return ERR_NXIO;
+		if (!(entry & PTE_P)) {
+			*error = fault_code(w, access, 0);
+			return ERR_FAULT;
+		}
+		leaf = level == 1 || (level <= 3 && !pdpte && (entry & PTE_PS) && w->pse);
+		if ((entry & reserved_bits(w)) || (level > 3 && (entry & PTE_PS))) {
+			*error = fault_code(w, access, PF_P | PF_RSVD);
+			return ERR_FAULT;
+		}
+		if (!pdpte)
+			rights = (rights & entry & (PTE_W | PTE_U)) |
+				 ((rights | entry) & PTE_NX);
+		if (leaf) {
+			if (!allowed(v, w, rights, access)) {
+				*error = fault_code(w, access, PF_P);
+				return ERR_FAULT;
+			}
+			gpa->v = leaf_address(w, entry, la, shift);
+			return probe ? 0 : mark(v, at, entry, PTE_A |
+						((access & PF_W) ? PTE_D : 0),
+						w->entry_size);
+		}
+		if (!probe && !pdpte && mark(v, at, entry, PTE_A, w->entry_size))
+			return ERR_NXIO;
+		table = entry & (w->entry_size == 4 ? BITS(31, 12) : PTE_ADDR);
+	}
+}
+
+int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
+		     struct gphys *gpa, u32 *error)
+{
+	struct walk w;
+
+	backend->sync_crs(v);
+	if (!(v->cr0 & CR0_PG)) {
+		gpa->v = la.v & BITS(31, 0);
+		return 0;
+	}
+	if (!(v->efer & EFER_LMA))
+		la.v &= BITS(31, 0);
+	w = walk_of(v);
+	return walk_tables(v, &w, la.v, access, probe, gpa, error);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest's own page tables, walked in software. */
+#ifndef VELLUM_ENGINE_X86_PAGING_H
+#define VELLUM_ENGINE_X86_PAGING_H
+
+#include "../core/vcpu.h"
+
+/* Page-fault error code, also the description of an access. */
+#define PF_P	BIT(0)
+#define PF_W	BIT(1)
+#define PF_U	BIT(2)
+#define PF_RSVD	BIT(3)
+#define PF_I	BIT(4)
+
+/*
+ * Translates la for an access (PF_W, PF_U, PF_I). Sets accessed and dirty bits
+ * as the CPU would, unless probe. Control registers are current. Sleeps.
+ * 0 with *gpa; or ERR_FAULT with *error, the #PF's error code; or ERR_NXIO if a
+ * table lies outside guest memory.
+ */
+int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
+		     struct gphys *gpa, u32 *error);
+
+#endif
