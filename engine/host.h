@@ -110,6 +110,12 @@ void host_tss_limit_lost(void);
 
 /* Guest FPU state is in the registers from load to put; this makes sure. */
 void host_fpu_check(struct vcpu *v);
+/*
+ * Changes bits of this CPU's CR4 through the host, which may keep a copy of it.
+ * Interrupts off.
+ */
+void host_cr4_update(u64 set, u64 clear);
+
 /* XCR0 and IA32_XSS as the host runs with them. */
 u64 host_xcr0(void);
 
