@@ -210,12 +210,13 @@ static bool start_on_pipes(bool with_input)
 
 static void mark_log(void)
 {
+	static const char mark[] = "<6>" AGENT_MARK "\n";
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
-	if (fd >= 0) {
-		dprintf(fd, "<6>" AGENT_MARK "\n");
+	if (fd < 0 || write(fd, mark, sizeof(mark) - 1) < 0)
+		complain("cannot mark the host's kernel log: %s", strerror(errno));
+	if (fd >= 0)
 		close(fd);
-	}
 }
 
 /* Payload: flags (8 bits), rows, columns (16 bits each), arguments, each with its 0 */
@@ -385,31 +386,40 @@ static bool reap(int *status)
 	return ended;
 }
 
+static bool input_expected(void)
+{
+	return cmd.pid < 0 || cmd.in >= 0;
+}
+
 /*
  * SIGCHLD is unblocked only inside ppoll, so that it cannot be missed. Through port
  * 0xe9 nothing tells that input has come: where some is expected, look now and then.
  */
-static int serve(void)
+static void wait_for_work(void)
 {
 	const struct timespec soon = { .tv_nsec = AGENT_POLL_MS * 1000000l };
+	struct pollfd fds[] = {
+		{ .fd = cmd.out, .events = POLLIN },
+		{ .fd = cmd.err, .events = POLLIN },
+		{ .fd = input_len ? cmd.in : -1, .events = POLLOUT },
+		{ .fd = channel_fd(), .events = POLLIN },
+	};
 	sigset_t none;
-	int status = 0;
 
 	sigemptyset(&none);
-	for (;;) {
-		bool input_expected = cmd.pid < 0 || cmd.in >= 0;
-		struct pollfd fds[] = {
-			{ .fd = cmd.out, .events = POLLIN },
-			{ .fd = cmd.err, .events = POLLIN },
-			{ .fd = input_len ? cmd.in : -1, .events = POLLOUT },
-			{ .fd = channel_fd(), .events = POLLIN },
-		};
+	ppoll(fds, 4, input_expected() && channel_fd() < 0 ? &soon : NULL, &none);
+}
 
-		if (input_expected)
+static int serve(void)
+{
+	int status = 0;
+
+	for (;;) {
+		if (input_expected())
 			receive();
 		if (reap(&status))
 			break;
-		ppoll(fds, 4, input_expected && channel_fd() < 0 ? &soon : NULL, &none);
+		wait_for_work();
 		drain(&cmd.out, AGENT_STDOUT);
 		drain(&cmd.err, AGENT_STDERR);
 		feed_input();

@@ -30,9 +30,10 @@ def frame(kind, payload=b""):
 
 def window_size(fd):
     try:
-        return struct.unpack("HHHH", fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8))[:2]
+        size = struct.unpack("HHHH", fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8))[:2]
     except OSError:
-        return 24, 80
+        size = 0, 0
+    return size if all(size) else (24, 80)
 
 
 class Link:
@@ -49,7 +50,7 @@ class Link:
         self.tty = opts.input and sys.stdin.isatty()
         self.saved_terminal = None
         self.escapes = []
-        self.selector = selectors.DefaultSelector()
+        self.selector = selectors.PollSelector()  # takes plain files, too
 
     # What is sent
 
