@@ -325,6 +325,10 @@ static void handle(uint8_t type, uint8_t *p, uint32_t len)
 		if (cmd.envc < 255)
 			cmd.env[cmd.envc++] = strdup((char *)p);
 		break;
+	case AGENT_SNAPSHOT:
+		channel_snapshot();
+		say(AGENT_READY, AGENT_HELLO, 4);
+		break;
 	case AGENT_BEGIN:
 		mark_log();
 		break;

@@ -14,6 +14,7 @@
 #define AGENT_FILE	  'F' /* a file begins: mode u32, size u64, path */
 #define AGENT_DATA	  'D' /* a piece of it */
 #define AGENT_MODULE	  'M' /* load this module: path, 0, parameters */
+#define AGENT_SNAPSHOT	  'N' /* save the machine's state, then say READY again */
 #define AGENT_BEGIN	  'B' /* the log's part that counts begins here */
 #define AGENT_ENV	  'V' /* NAME=VALUE for the command */
 #define AGENT_RUN	  'X' /* run: flags u8, rows u16, columns u16, arguments */
@@ -49,6 +50,8 @@ void channel_write(const void *data, size_t len);
 size_t channel_read(void *data, size_t len);
 /* What poll() can wait on for input, -1 where one has to ask */
 int channel_fd(void);
+/* Saves the machine's state, where that can be done; a restored one returns, too. */
+void channel_snapshot(void);
 /* Somebody watches: the machine need not be faster than real time. */
 void channel_pace(void);
 /* All is said: the machine may go. Returns only if it could not. */

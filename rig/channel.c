@@ -66,10 +66,7 @@ static bool open_port(void)
 		return false;
 	memset(page, 0, sizeof(*page));
 	mlock(page, sizeof(*page));
-	if (!find_page())
-		return false;
-	call(RIG_OP_SNAPSHOT, 0, 0);
-	return true;
+	return find_page();
 }
 
 static bool open_serial(void)
@@ -157,6 +154,12 @@ size_t channel_read(void *data, size_t len)
 	n = call(RIG_OP_READ, paced ? RIG_CALL_PACE : 0, len);
 	memcpy(data, page->data, n);
 	return n;
+}
+
+void channel_snapshot(void)
+{
+	if (page)
+		call(RIG_OP_SNAPSHOT, 0, 0);
 }
 
 void channel_pace(void)

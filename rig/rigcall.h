@@ -22,7 +22,6 @@ enum {
 };
 
 #define RIG_CALL_PACE 1u /* with READ: sleep while the machine is ahead of real time */
-#define RIG_RESTORED  2	 /* SNAPSHOT's result in a machine that was restored */
 
 /* One page, at a page boundary */
 struct rig_call {

@@ -21,8 +21,12 @@ RIG_MODULES_OUT := $(foreach m,$(RIG_MODULES),$(RIG_OUT)/modules/$(notdir $(m)).
 RIG_PARTS := $(RIG_OUT)/agent $(RIG_OUT)/shim.so $(RIG_OUT)/boot.rom $(RIG_OUT)/vmlinux \
 	$(RIG_OUT)/host.cpio $(RIG_OUT)/guest.cpio
 
+# What a saved state of a Bochs host depends on, besides its options
+RIG_SUMMED := $(RIG_PARTS) $(RIG_OUT)/kernel/boot/vmlinuz-$(RIG_RELEASE) \
+	$(wildcard /usr/bin/bochs-bin /usr/share/bochs/*BIOS-*-latest)
+
 .PHONY: rig-parts
-rig-parts: $(RIG_PARTS)
+rig-parts: $(RIG_PARTS) $(RIG_OUT)/parts.sum
 
 $(RIG_OUT)/kernel/RELEASE $(RIG_BUSYBOX):
 	@echo "rig: $@ is missing: run ./setup.sh" >&2; exit 1
@@ -57,3 +61,7 @@ $(RIG_OUT)/host.cpio: $(RIG_OUT)/agent $(RIG_BUSYBOX) $(RIG_MODULES_OUT) \
 
 $(RIG_OUT)/guest.cpio: rig/guest-init $(RIG_BUSYBOX) rig/tool/mkcpio.py rig/tool/cpio.py
 	python3 -B rig/tool/mkcpio.py guest $@ $(RIG_BUSYBOX) rig/guest-init
+
+$(RIG_OUT)/parts.sum: $(RIG_SUMMED)
+	sha256sum $^ >$@.new
+	mv $@.new $@

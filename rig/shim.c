@@ -211,17 +211,19 @@ static int32_t call_read(struct rig_call *c)
 	return n < 0 ? 0 : n;
 }
 
-static int32_t call_snapshot(void)
+/* Leaves a file "complete" beside the state, for rig/run. */
+static void call_snapshot(void)
 {
 	const char *dir = getenv("RIG_SNAPSHOT");
+	char name[4096];
+	FILE *f;
 
-	if (!dir)
-		return 0;
-	mkdir(dir, 0777);
-	if (save_state(SIM, dir))
-		return 1;
-	fprintf(stderr, "rig: Bochs could not save its state in %s\n", dir);
-	return 0;
+	if (!dir || mkdir(dir, 0777) != 0 || !save_state(SIM, dir))
+		return;
+	snprintf(name, sizeof(name), "%s/complete", dir);
+	f = fopen(name, "w");
+	if (f)
+		fclose(f);
 }
 
 /*
@@ -247,11 +249,10 @@ static void call(uint64_t pa)
 			last.result = call_read(&last);
 			break;
 		case RIG_OP_SNAPSHOT:
-			/* The state saved holds the answer of one who was restored. */
+			/* The machine that is restored finds its answer there already. */
 			last.answered = c.number;
-			last.result = RIG_RESTORED;
 			mem_copy(pa, &last, sizeof(last), true);
-			last.result = call_snapshot();
+			call_snapshot();
 			break;
 		case RIG_OP_END:
 			end(RIG_END_OK);

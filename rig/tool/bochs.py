@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The emulated Intel host: Bochs, with the kernel put straight into its memory."""
+import hashlib
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -9,6 +11,7 @@ import klog
 
 LOW, ROM, IPS = 0x60000, 0xd0000, 100000000
 FLAG_LOCK_VMX = 1  # boot.S
+SNAPSHOTS_KEPT = 6
 DEFAULT_MODEL = "broadwell_ult"
 
 # What rigcall.h's RIG_END_* mean
@@ -29,7 +32,7 @@ CMDLINE = (
 
 CONFIG = """\
 plugin_ctrl: unmapped=1, biosdev=0, speaker=0, gameport=0, parallel=0, extfpuirq=1, iodebug=1
-display_library: {display}
+display_library: term
 memory: guest={memory}, host={memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -38,7 +41,7 @@ cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad
 port_e9_hack: enabled=1
 clock: sync=none, time0=1700000000
 vga: update_freq=1
-log: {log}
+log: -
 panic: action=fatal
 error: action=ignore
 info: action=ignore
@@ -73,6 +76,47 @@ def low_pages(cmdline, setup_header, initrd_at, initrd_size, flags):
     return low
 
 
+class Snapshot:
+    """A saved state of a host that has booted, below build/rig/cache.
+
+    Its name is a hash of everything that went into it, so that it cannot be stale.
+    """
+
+    def __init__(self, parts, options):
+        with open(parts.path("parts.sum"), "rb") as f:
+            key = hashlib.sha256(f.read() + options.encode()).hexdigest()[:20]
+        self.folder = parts.path("cache")
+        self.dir = os.path.join(self.folder, key)
+        self.new = f"{self.dir}.{os.getpid()}"
+        os.makedirs(self.folder, exist_ok=True)
+
+    def exists(self):
+        return os.path.exists(os.path.join(self.dir, "complete"))
+
+    def use(self):
+        os.utime(self.dir)
+        return self.dir
+
+    def finish(self):
+        """Puts a new state, saved during the run, in its place; drops the oldest."""
+        if not os.path.exists(os.path.join(self.new, "complete")):
+            shutil.rmtree(self.new, ignore_errors=True)
+            return
+        config = os.path.join(self.new, "config")
+        with open(config) as f:
+            lines = [line for line in f if not line.startswith("optrom")]
+        with open(config, "w") as f:
+            f.writelines(lines)
+        try:
+            os.rename(self.new, self.dir)
+        except OSError:  # another run was first
+            shutil.rmtree(self.new, ignore_errors=True)
+        states = [e for e in os.scandir(self.folder) if e.name.isalnum()]
+        states.sort(key=lambda e: e.stat().st_mtime, reverse=True)
+        for state in states[SNAPSHOTS_KEPT:]:
+            shutil.rmtree(state.path, ignore_errors=True)
+
+
 class Bochs:
     """One emulated host. After start(), sock carries the agent's frames."""
     name = "Bochs"
@@ -80,14 +124,22 @@ class Bochs:
     def __init__(self, opts, parts, rundir):
         self.opts, self.parts, self.rundir = opts, parts, rundir
         self.model = opts.model or DEFAULT_MODEL
-        self.process = None
+        self.process = self.snapshot = None
 
     def path(self, name):
         return os.path.join(self.rundir, name)
 
-    def payload(self, files):
-        """Files go through the channel, once the host is up."""
-        return files
+    def payload(self, base, files):
+        """(files to copy before a snapshot is taken, files to copy after it)
+
+        Here all files go through the channel, and the base is part of the snapshot.
+        """
+        if self.opts.snapshots:
+            self.snapshot = Snapshot(self.parts, self.config() + self.cmdline() +
+                                     self.opts.feature_control + repr(base))
+            if self.snapshot.exists():
+                return None, files
+        return base, files
 
     def cmdline(self):
         return f"{CMDLINE} rig.channel=e9 {self.opts.cmdline}"
@@ -116,14 +168,21 @@ class Bochs:
             for pa, offset, size, name in loads:
                 f.write(f"{pa:x} {offset:x} {size:x} {os.path.abspath(name)}\n")
 
+    def config(self):
+        return CONFIG.format(memory=self.opts.memory, rom=self.parts.path("boot.rom"), rom_at=ROM,
+                             model=self.model, cpus=self.opts.cpus, ips=IPS)
+
     def start(self):
-        self.write_images()
-        with open(self.path("bochsrc"), "w") as f:
-            f.write(CONFIG.format(display="term", memory=self.opts.memory,
-                                  rom=self.parts.path("boot.rom"), rom_at=ROM, model=self.model,
-                                  cpus=self.opts.cpus, ips=IPS, log=self.path("bochs.log")))
         with open(self.path("go"), "w") as f:
             f.write("c\n")
+        argv = ["bochs-bin", "-q", "-rc", self.path("go")]
+        if self.snapshot and self.snapshot.exists():
+            argv += ["-r", self.snapshot.use()]
+        else:
+            self.write_images()
+            with open(self.path("bochsrc"), "w") as f:
+                f.write(self.config())
+            argv += ["-f", self.path("bochsrc")]
         ours, theirs = socket.socketpair()
         env = dict(os.environ, LD_PRELOAD=os.path.abspath(self.parts.path("shim.so")),
                    RIG_FD=str(theirs.fileno()), RIG_LOADS=self.path("loads"),
@@ -131,7 +190,8 @@ class Bochs:
         if self.parts.prb:
             env["RIG_PRB"] = hex(self.parts.prb)
         env.pop("RIG_SNAPSHOT", None)
-        argv = ["bochs-bin", "-q", "-f", self.path("bochsrc"), "-rc", self.path("go")]
+        if self.snapshot and not self.snapshot.exists():
+            env["RIG_SNAPSHOT"] = self.snapshot.new
         with open(self.path("bochs.out"), "wb") as out:
             self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out,
                                             stderr=out, pass_fds=[theirs.fileno()],
@@ -153,6 +213,8 @@ class Bochs:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.snapshot:
+            self.snapshot.finish()
         status = self.process.returncode
         if status in (0, 70):
             return None
@@ -164,11 +226,10 @@ class Bochs:
     def own_log(self):
         """What the emulator itself had to say, for when it died."""
         text = ""
-        for name in ("bochs.log", "bochs.out"):
-            try:
-                with open(self.path(name), errors="replace") as f:
-                    text += f.read()
-            except OSError:
-                pass
+        try:
+            with open(self.path("bochs.out"), errors="replace") as f:
+                text = f.read()
+        except OSError:
+            pass
         lines = [line for line in text.splitlines() if "PANIC" in line or ">>" in line]
         return (lines or text.splitlines())[-12:]

@@ -71,6 +71,8 @@ def parser():
                    help="amd: QEMU's -icount (shift=0), so that ticks are instructions")
     p.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
                    help="for COMMAND's environment")
+    p.add_argument("--no-snapshot", action="store_false", dest="snapshots",
+                   help="intel: boot, even if a saved state of this host exists; save none")
     p.add_argument("--klog", metavar="FILE", help="write the host kernel's whole log there")
     p.add_argument("--keep", action="store_true", help="keep the run's folder in build/rig")
     p.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -150,13 +152,18 @@ def modules(opts, parts):
     return files, [(f"/lib/modules-rig/{name}.ko", args) for name, args in load]
 
 
+def guest_files(opts, parts):
+    """(source, path on the host, mode) of what is in /guest."""
+    if opts.no_guest:
+        return []
+    return [(parts.path(f"kernel/boot/vmlinuz-{parts.release}"), "/guest/vmlinuz", 0o644),
+            (parts.path("vmlinux"), "/guest/vmlinux", 0o644),
+            (parts.path("guest.cpio"), "/guest/initrd", 0o644)]
+
+
 def copies(opts, parts):
-    """(source, path on the host, mode) of all that is copied in."""
+    """The same for all else that is copied in."""
     files = []
-    if not opts.no_guest:
-        files += [(parts.path(f"kernel/boot/vmlinuz-{parts.release}"), "/guest/vmlinuz", 0o644),
-                  (parts.path("vmlinux"), "/guest/vmlinux", 0o644),
-                  (parts.path("guest.cpio"), "/guest/initrd", 0o644)]
     if os.path.exists(parts.built("vellum")):
         files.append((parts.built("vellum"), "/bin/vellum", 0o755))
     for spec in opts.file:
@@ -223,10 +230,10 @@ def find_prb(opts, parts):
         output = []
         link = None
         try:
-            machine.payload([])
+            machine.payload([], [])
             link = Link(machine, machine.start(), probe)
             link.write = lambda fd, data: output.append(data)
-            link.run([], say)
+            link.run(None, [], say)
         finally:
             machine.finish(1)
         if link.status == 0:
@@ -241,18 +248,18 @@ def run(opts, parts):
                             opts.append)
     opts.environment = environment(opts)
     module_files, opts.load = modules(opts, parts)
-    files = copies(opts, parts) + module_files
+    base, files = guest_files(opts, parts), copies(opts, parts) + module_files
     opts.command = shell_words(opts.command)
     find_prb(opts, parts)
     rundir = tempfile.mkdtemp(prefix="run.", dir=parts.dir)
     machine = (bochs.Bochs if opts.vendor == "intel" else qemu.Qemu)(opts, parts, rundir)
     link = None
     try:
-        files = machine.payload(files)
+        base, files = machine.payload(base, files)
         link = Link(machine, machine.start(), opts)
         if sys.stdin.isatty() and opts.input:
             signal.signal(signal.SIGWINCH, lambda *_: link.on_terminal_size())
-        link.run(files, say)
+        link.run(base, files, say)
         ended = machine.finish(5 if link.status is not None else 0.5)
         return judge(opts, machine, link, ended)
     finally:

@@ -42,9 +42,12 @@ class Link:
     def __init__(self, machine, sock, opts):
         self.machine, self.sock, self.opts = machine, sock, opts
         self.status = self.failure = None
-        self.timed_out = self.ready = False
+        self.timed_out = False
+        self.greeted = False     # the agent has spoken
+        self.ready = False       # all is in place: it gets the command
         self.inbox, self.outbox = bytearray(), bytearray()
-        self.feeds = []          # generators of frames yet to be sent
+        self.feeds = []          # generators of frames that can be sent now
+        self.stages = []         # those for when the agent is ready (again)
         self.credit = WINDOW
         self.stdin_open = bool(opts.input)
         self.tty = opts.input and sys.stdin.isatty()
@@ -77,8 +80,22 @@ class Link:
         yield frame("X", struct.pack("<BHH", flags, rows, columns) +
                     b"".join(os.fsencode(arg) + b"\0" for arg in self.opts.command))
 
-    def begin(self, files):
-        self.feeds = [self.files(files), self.command()]
+    def begin(self, base, files):
+        """base: what is copied before a snapshot is taken; None: it is there already"""
+        self.stages = [[self.files(files), self.command()]]
+        if base is not None:
+            self.stages.insert(0, [self.files(base), self.snapshot()])
+
+    @staticmethod
+    def snapshot():
+        yield frame("N")
+
+    def next_stage(self):
+        """The agent is ready for what comes next."""
+        self.feeds += self.stages.pop(0) if self.stages else []
+        self.ready = not self.stages
+        if self.ready:
+            self.raw_terminal()
 
     def refill(self):
         while self.feeds and len(self.outbox) < 1 << 17:
@@ -118,6 +135,8 @@ class Link:
             self.write(1, payload)
         elif kind == "S":
             self.write(2, payload)
+        elif kind == "R":
+            self.next_stage()
         elif kind == "K":
             self.credit += struct.unpack("<I", payload)[0]
         elif kind == "L":
@@ -135,13 +154,12 @@ class Link:
 
     def on_bytes(self, data):
         self.inbox += data
-        if not self.ready:
+        if not self.greeted:
             at = self.inbox.find(HELLO)
             if at < 0:
                 return
-            del self.inbox[:at + len(HELLO)]
-            self.ready = True
-            self.raw_terminal()
+            del self.inbox[:at]  # what firmware may have said
+            self.greeted = True
         while len(self.inbox) >= 8:
             kind, size = chr(self.inbox[0]), struct.unpack_from("<I", self.inbox, 4)[0]
             if len(self.inbox) < 8 + size:
@@ -166,10 +184,9 @@ class Link:
 
     def interest(self):
         want = selectors.EVENT_READ
-        if self.ready:
-            self.refill()
-            if self.outbox:
-                want |= selectors.EVENT_WRITE
+        self.refill()
+        if self.outbox:
+            want |= selectors.EVENT_WRITE
         self.selector.modify(self.sock, want)
         reading = 0 in self.selector.get_map()
         may = self.ready and self.stdin_open and self.credit > 0 and not self.feeds
@@ -203,7 +220,7 @@ class Link:
                         return False
         return True
 
-    def run(self, files, notice):
+    def run(self, base, files, notice):
         start = time.monotonic()
         limit = start + self.opts.timeout if self.opts.timeout else None
         told = start + 3
@@ -211,7 +228,7 @@ class Link:
         self.selector.register(self.sock, selectors.EVENT_READ)
         if self.machine.event_socket():
             self.selector.register(self.machine.event_socket(), selectors.EVENT_READ)
-        self.begin(files)
+        self.begin(base, files)
         try:
             while self.status is None and not self.failure:
                 now = time.monotonic()

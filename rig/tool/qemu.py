@@ -63,16 +63,19 @@ class Qemu:
     def path(self, name):
         return os.path.join(self.rundir, name)
 
-    def payload(self, files):
-        """Files go into the initramfs: the serial port is slow."""
+    def payload(self, base, files):
+        """(files to copy before a snapshot is taken, files to copy after it)
+
+        Files go into the initramfs: the serial port is slow. There are no snapshots.
+        """
         with open(self.path("initrd"), "wb") as out:
             with open(self.parts.path("host.cpio"), "rb") as base:
                 shutil.copyfileobj(base, out)
             archive = Archive(out)
-            for source, dest, mode in files:
+            for source, dest, mode in base + files:
                 archive.file(dest.lstrip("/"), source, mode)
             archive.close()
-        return []
+        return None, []
 
     def cmdline(self):
         return f"{CMDLINE} rig.channel=serial {self.opts.cmdline}"
