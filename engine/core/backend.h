@@ -146,6 +146,12 @@ struct backend {
 	/* v->vm->mem.root is new. */
 	void (*load_root)(struct vcpu *v);
 
+	/*
+	 * Tells every capability register and feature by name. Optional; any time
+	 * after probe().
+	 */
+	void (*describe)(void (*tell)(void *ctx, const char *name, u64 value), void *ctx);
+
 	/* Name of exit reason i, or NULL if there is none. Any time. */
 	const char *(*exit_name)(unsigned i);
 };

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* Virtualisation is switched on with the first VM and off after the last. */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/slab.h>
+
+#include "vmm.h"
+
+static DEFINE_MUTEX(lock);		/* users, and enabling as a whole */
+static unsigned int users;
+static enum cpuhp_state hp_state;
+static struct cpumask enabled;		/* own CPU only, or under lock */
+
+static void enable_here(void *error)
+{
+	int rc = backend->cpu_enable();
+
+	if (!rc)
+		cpumask_set_cpu(smp_processor_id(), &enabled);
+	else
+		cmpxchg((int *)error, 0, rc);
+}
+
+static void disable_here(void *unused)
+{
+	if (cpumask_test_and_clear_cpu(smp_processor_id(), &enabled))
+		backend->cpu_disable();
+}
+
+static int enable_all(void)
+{
+	unsigned int cpu;
+	int rc = 0;
+
+	for_each_online_cpu(cpu) {
+		rc = backend->cpu_prepare(cpu);
+		if (rc)
+			return rc;
+	}
+	on_each_cpu(enable_here, &rc, 1);
+	if (rc)
+		on_each_cpu(disable_here, NULL, 1);
+	return rc;
+}
+
+int cpus_get(void)
+{
+	int rc = 0;
+
+	cpus_read_lock();
+	mutex_lock(&lock);
+	if (!users)
+		rc = enable_all();
+	if (!rc)
+		users++;
+	mutex_unlock(&lock);
+	cpus_read_unlock();
+	return rc;
+}
+
+void cpus_put(void)
+{
+	cpus_read_lock();
+	mutex_lock(&lock);
+	if (!--users)
+		on_each_cpu(disable_here, NULL, 1);
+	mutex_unlock(&lock);
+	cpus_read_unlock();
+}
+
+/* A CPU comes online: in its own thread. */
+static int cpu_online_cb(unsigned int cpu)
+{
+	int rc = 0;
+
+	mutex_lock(&lock);
+	if (users) {
+		rc = backend->cpu_prepare(cpu);
+		if (!rc) {
+			local_irq_disable();
+			enable_here(&rc);
+			local_irq_enable();
+		}
+	}
+	mutex_unlock(&lock);
+	return rc;
+}
+
+static int cpu_offline_cb(unsigned int cpu)
+{
+	mutex_lock(&lock);
+	local_irq_disable();
+	disable_here(NULL);
+	local_irq_enable();
+	mutex_unlock(&lock);
+	return 0;
+}
+
+int cpus_init(void)
+{
+	int rc = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "vmm:online", cpu_online_cb,
+				   cpu_offline_cb);
+
+	if (rc < 0)
+		return rc;
+	hp_state = rc;
+	return 0;
+}
+
+void cpus_exit(void)
+{
+	cpuhp_remove_state(hp_state);
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* vCPU descriptors: loading onto a CPU, running, blocking, the shared page. */
+#include <linux/anon_inodes.h>
+#include <linux/hrtimer.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vmm.h"
+#include <vellum/vmm.h>
+
+/* -- On and off a CPU --------------------------------------------------------- */
+
+static void load(struct host_vcpu *h)
+{
+	int cpu = get_cpu();
+
+	preempt_notifier_register(&h->preempt);
+	backend->vcpu_load(h->v, cpu);
+	put_cpu();
+}
+
+static void unload(struct host_vcpu *h)
+{
+	preempt_disable();
+	backend->vcpu_put(h->v);
+	preempt_notifier_unregister(&h->preempt);
+	preempt_enable();
+}
+
+static void sched_in(struct preempt_notifier *n, int cpu)
+{
+	struct host_vcpu *h = container_of(n, struct host_vcpu, preempt);
+
+	backend->vcpu_load(h->v, cpu);
+}
+
+static void sched_out(struct preempt_notifier *n, struct task_struct *next)
+{
+	struct host_vcpu *h = container_of(n, struct host_vcpu, preempt);
+
+	backend->vcpu_put(h->v);
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in = sched_in,
+	.sched_out = sched_out,
+};
+
+/* -- Blocking ----------------------------------------------------------------- */
+
+int host_block(struct vcpu *v)
+{
+	struct host_vcpu *h = v->host;
+	DEFINE_WAIT(wait);
+	int rc = 0;
+
+	for (;;) {
+		prepare_to_wait(&h->wait, &wait, TASK_INTERRUPTIBLE);
+		if (vcpu_runnable(v))
+			break;
+		if (signal_pending(current)) {
+			rc = ERR_INTR;
+			break;
+		}
+		schedule();
+	}
+	finish_wait(&h->wait, &wait);
+	return rc;
+}
+
+void host_wake(struct vcpu *v)
+{
+	if (wq_has_sleeper(&v->host->wait))
+		wake_up(&v->host->wait);
+}
+
+/* -- Running ------------------------------------------------------------------ */
+
+static void store_pio(struct kvm_run *run, const struct uexit *u)
+{
+	run->exit_reason = KVM_EXIT_IO;
+	run->io.direction = u->pio.in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	run->io.size = u->pio.size;
+	run->io.port = u->pio.port;
+	run->io.count = u->pio.count;
+	run->io.data_offset = PAGE_SIZE;
+}
+
+static void store_mmio(struct kvm_run *run, const struct uexit *u)
+{
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = u->mmio.gpa;
+	run->mmio.len = u->mmio.len;
+	run->mmio.is_write = u->mmio.write;
+	memcpy(run->mmio.data, u->mmio.data, 8);
+}
+
+static void store_internal(struct kvm_run *run, const struct uexit *u)
+{
+	run->exit_reason = KVM_EXIT_INTERNAL_ERROR;
+	run->internal.suberror = u->internal.suberror;
+	run->internal.ndata = u->internal.ndata;
+	memcpy(run->internal.data, u->internal.data, sizeof(run->internal.data));
+}
+
+static void store_fail_entry(struct kvm_run *run, const struct uexit *u)
+{
+	run->exit_reason = KVM_EXIT_FAIL_ENTRY;
+	run->fail_entry.hardware_entry_failure_reason = u->fail_entry.reason;
+	run->fail_entry.cpu = u->fail_entry.cpu;
+}
+
+static void store_exit(struct host_vcpu *h)
+{
+	struct kvm_run *run = h->run;
+	const struct uexit *u = &h->v->uexit;
+
+	switch (u->kind) {
+	case UEXIT_PIO: store_pio(run, u); break;
+	case UEXIT_MMIO: store_mmio(run, u); break;
+	case UEXIT_INTERNAL: store_internal(run, u); break;
+	case UEXIT_FAIL_ENTRY: store_fail_entry(run, u); break;
+	case UEXIT_HLT: run->exit_reason = KVM_EXIT_HLT; break;
+	case UEXIT_IRQ_WINDOW: run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN; break;
+	case UEXIT_SET_TPR: run->exit_reason = KVM_EXIT_SET_TPR; break;
+	case UEXIT_SHUTDOWN: run->exit_reason = KVM_EXIT_SHUTDOWN; break;
+	case UEXIT_IOAPIC_EOI:
+		run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		run->eoi.vector = u->eoi.vector;
+		break;
+	case UEXIT_DEBUG:
+		run->exit_reason = KVM_EXIT_DEBUG;
+		run->debug.arch.exception = u->debug.exception;
+		run->debug.arch.pc = u->debug.pc;
+		run->debug.arch.dr6 = u->debug.dr6;
+		run->debug.arch.dr7 = u->debug.dr7;
+		break;
+	default: run->exit_reason = KVM_EXIT_INTR; break;
+	}
+}
+
+/* The parts of kvm_run that are current after every run. */
+static void store_common(struct host_vcpu *h)
+{
+	struct vcpu *v = h->v;
+	struct kvm_run *run = h->run;
+
+	run->flags = 0;
+	if (v->lapic) {
+		/* Only user space's own interrupt controller looks at these. */
+		run->ready_for_interrupt_injection = 1;
+		return;
+	}
+	backend->load_regs(v, REG_RFLAGS);
+	run->if_flag = !!(v->rflags & X86_EFLAGS_IF);
+	run->cr8 = x86_get_cr8(v);
+	run->apic_base = v->apic_base;
+	run->ready_for_interrupt_injection =
+		v->user_irq < 0 && !v->injected.type && backend->irq_open(v);
+}
+
+static void load_common(struct host_vcpu *h)
+{
+	struct vcpu *v = h->v;
+	struct kvm_run *run = h->run;
+
+	if (READ_ONCE(run->immediate_exit))
+		vcpu_request(v, REQ_USER);
+	if (!v->lapic) {
+		x86_set_cr8(v, run->cr8 & 15);
+		if (v->irq_window_user != !!run->request_interrupt_window) {
+			v->irq_window_user = !!run->request_interrupt_window;
+			vcpu_request(v, REQ_EVENT);
+		}
+	}
+	if (v->uexit.kind == UEXIT_MMIO)
+		memcpy(v->uexit.mmio.data, run->mmio.data, 8);
+}
+
+static long run(struct host_vcpu *h)
+{
+	sigset_t saved;
+	long rc;
+
+	if (h->sigset_active)
+		sigprocmask(SIG_SETMASK, &h->sigset, &saved);
+	load_common(h);
+	fpu_swap_kvm_fpstate(&h->fpu, true);
+	rc = vcpu_run(h->v);
+	fpu_swap_kvm_fpstate(&h->fpu, false);
+	__atomic_and_fetch(&h->v->requests, ~REQ_USER, __ATOMIC_RELAXED);
+	store_common(h);
+	store_exit(h);
+	if (h->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return rc;
+}
+
+/* -- ioctls ------------------------------------------------------------------- */
+
+static long set_signal_mask(struct host_vcpu *h, struct kvm_signal_mask __user *user)
+{
+	sigset_t set;
+	u32 len;
+
+	if (!user) {
+		h->sigset_active = false;
+		return 0;
+	}
+	if (get_user(len, &user->len) || len != sizeof(set) ||
+	    copy_from_user(&set, user->sigset, sizeof(set)))
+		return -EINVAL;
+	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
+	h->sigset = set;
+	h->sigset_active = true;
+	return 0;
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct host_vcpu *h = file->private_data;
+	void __user *user = (void __user *)arg;
+	long rc;
+
+	if (current->mm != h->vm->mm)
+		return -EIO;
+	if (mutex_lock_killable(&h->mutex))
+		return -EINTR;
+	load(h);
+	switch (cmd) {
+	case KVM_RUN: rc = arg ? -EINVAL : run(h); break;
+	case KVM_SET_SIGNAL_MASK: rc = set_signal_mask(h, user); break;
+	case VMM_GET_COUNTERS: rc = vcpu_get_counters(h, user); break;
+	default: rc = vcpu_state_ioctl(h, cmd, user); break;
+	}
+	unload(h);
+	mutex_unlock(&h->mutex);
+	return rc;
+}
+
+/* -- The shared pages --------------------------------------------------------- */
+
+static vm_fault_t map_fault(struct vm_fault *vmf)
+{
+	struct host_vcpu *h = vmf->vma->vm_file->private_data;
+	struct page *page;
+
+	if (vmf->pgoff == 0)
+		page = virt_to_page(h->run);
+	else if (vmf->pgoff == 1)
+		page = virt_to_page(h->pio);
+	else
+		return VM_FAULT_SIGBUS;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct map_ops = { .fault = map_fault };
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma_pages(vma) + vma->vm_pgoff > VCPU_MAP_PAGES)
+		return -EINVAL;
+	vma->vm_ops = &map_ops;
+	return 0;
+}
+
+/* -- Lifetime ----------------------------------------------------------------- */
+
+static void free_host_vcpu(struct host_vcpu *h)
+{
+	if (h->fpu.fpstate)
+		fpu_free_guest_fpstate(&h->fpu);
+	free_page((unsigned long)h->run);
+	free_page((unsigned long)h->pio);
+	kfree(h);
+}
+
+/*
+ * The engine's vCPU lives as long as its VM; with the descriptor goes only what
+ * a program needs to run it.
+ */
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct host_vcpu *h = file->private_data;
+	struct host_vm *vm = h->vm;
+
+	mutex_lock(&vm->lock);
+	vcpu_destroy(h->v);
+	mutex_unlock(&vm->lock);
+	free_host_vcpu(h);
+	host_vm_put(vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_mmap,
+	.release = vcpu_release,
+	.llseek = noop_llseek,
+};
+
+static struct host_vcpu *alloc_host_vcpu(struct host_vm *vm)
+{
+	struct host_vcpu *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+
+	if (!h)
+		return NULL;
+	h->vm = vm;
+	mutex_init(&h->mutex);
+	init_waitqueue_head(&h->wait);
+	preempt_notifier_init(&h->preempt, &preempt_ops);
+	h->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	h->pio = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!h->run || !h->pio || !fpu_alloc_guest_fpstate(&h->fpu)) {
+		free_host_vcpu(h);
+		return NULL;
+	}
+	return h;
+}
+
+long vcpu_dev_create(struct host_vm *vm, u32 id)
+{
+	struct host_vcpu *h;
+	long rc;
+	int fd;
+
+	h = alloc_host_vcpu(vm);
+	if (!h)
+		return -ENOMEM;
+	mutex_lock(&vm->lock);
+	rc = vm->vm->vcpu_count ? -EEXIST : 0;	/* one for now */
+	if (!rc)
+		rc = vcpu_create(vm->vm, id, h, h->pio, &h->v);
+	if (rc)
+		goto out;
+	load(h);
+	vcpu_reset(h->v, false);
+	unload(h);
+	vcpu_publish(h->v);
+	refcount_inc(&vm->refs);
+	fd = anon_inode_getfd("vmm-vcpu", &vcpu_fops, h, O_RDWR | O_CLOEXEC);
+	if (fd >= 0) {
+		mutex_unlock(&vm->lock);
+		return fd;
+	}
+	rc = fd;
+	vcpu_destroy(h->v);
+	refcount_dec(&vm->refs);
+out:
+	mutex_unlock(&vm->lock);
+	free_host_vcpu(h);
+	return rc;
+}
