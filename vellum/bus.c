@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "bus.h"
+
+int bus_add(struct bus *bus, const struct bus_range *range)
+{
+	unsigned int i;
+
+	if (!range->len || !range->width ||
+	    range->base + (range->len - 1) < range->base)
+		return -EINVAL;
+	if (bus->n == BUS_RANGES_MAX)
+		return -ENOSPC;
+	for (i = 0; i < bus->n; i++) {
+		const struct bus_range *r = &bus->range[i];
+
+		if (range->base <= r->base + (r->len - 1) &&
+		    r->base <= range->base + (range->len - 1))
+			return -EEXIST;
+	}
+	for (i = 0; i < bus->n && bus->range[i].base < range->base; i++)
+		;
+	memmove(&bus->range[i + 1], &bus->range[i],
+		(bus->n - i) * sizeof(bus->range[0]));
+	bus->range[i] = *range;
+	bus->n++;
+	return 0;
+}
+
+const struct bus_range *bus_find(const struct bus *bus, uint64_t addr)
+{
+	unsigned int lo = 0, hi = bus->n;
+
+	while (lo < hi) {
+		unsigned int mid = lo + (hi - lo) / 2;
+		const struct bus_range *r = &bus->range[mid];
+
+		if (addr < r->base)
+			hi = mid;
+		else if (addr - r->base >= r->len)
+			lo = mid + 1;
+		else
+			return r;
+	}
+	return NULL;
+}
+
+static uint64_t ones(unsigned int size)
+{
+	return size >= 8 ? ~0ull : (1ull << (8 * size)) - 1;
+}
+
+/*
+ * The widest access that the range takes at @addr in one go.  An 8-bit ISA
+ * device sees a word access as two byte accesses, as on the real bus.
+ */
+static unsigned int piece(const struct bus_range *r, uint64_t addr,
+			  unsigned int size)
+{
+	unsigned int n = size;
+
+	if (!r)
+		return 1;
+	while (n > 1 && (n > r->width || r->len - (addr - r->base) < n))
+		n /= 2;
+	return n;
+}
+
+bool bus_read(const struct bus *bus, uint64_t addr, unsigned int size,
+	      uint64_t *value)
+{
+	unsigned int done = 0;
+	bool known = false;
+	uint64_t v = 0;
+
+	while (done < size) {
+		const struct bus_range *r = bus_find(bus, addr + done);
+		unsigned int n = piece(r, addr + done, size - done);
+		uint64_t part = ones(n);
+
+		if (r) {
+			known = true;
+			part &= r->ops->read(r->dev, addr + done - r->base, n);
+		}
+		v |= part << (8 * done);
+		done += n;
+	}
+	*value = v;
+	return known;
+}
+
+bool bus_write(const struct bus *bus, uint64_t addr, unsigned int size,
+	       uint64_t value)
+{
+	unsigned int done = 0;
+	bool known = false;
+
+	while (done < size) {
+		const struct bus_range *r = bus_find(bus, addr + done);
+		unsigned int n = piece(r, addr + done, size - done);
+
+		if (r) {
+			known = true;
+			r->ops->write(r->dev, addr + done - r->base, n,
+				      (value >> (8 * done)) & ones(n));
+		}
+		done += n;
+	}
+	return known;
+}

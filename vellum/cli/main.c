@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "../status.h"
+#include "commands.h"
+#include "parse.h"
+
+#ifndef VELLUM_VERSION
+#define VELLUM_VERSION "0.1"
+#endif
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{ "run", cmd_run, "boot a guest and stay with it until it ends" },
+	{ "info", cmd_info, "show what the accelerator and the CPU offer" },
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char *command_name(const void *list, unsigned int i)
+{
+	(void)list;
+	return i < N_COMMANDS ? commands[i].name : NULL;
+}
+
+static void usage(FILE *out)
+{
+	unsigned int i;
+
+	fprintf(out, "usage: vellum COMMAND [OPTIONS]\n\ncommands:\n");
+	for (i = 0; i < N_COMMANDS; i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\n`vellum COMMAND --help` tells a command's options; "
+		     "`vellum --version` the version.\n");
+}
+
+int report(const struct vmm_error *e)
+{
+	fprintf(stderr, "vellum: %s\n", e->text);
+	switch (e->class) {
+	case VMM_ERR_HOST:
+		return STATUS_HOST;
+	case VMM_ERR_INPUT:
+		return STATUS_INPUT;
+	default:
+		return STATUS_INTERNAL;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *near;
+	unsigned int i;
+
+	if (argc < 2) {
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("vellum %s\n", VELLUM_VERSION);
+		return STATUS_OK;
+	}
+	for (i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+
+	near = suggest(argv[1], command_name, NULL);
+	fprintf(stderr, "vellum: unknown command \"%s\"", argv[1]);
+	if (near)
+		fprintf(stderr, ": did you mean \"%s\"?\n", near);
+	else
+		fprintf(stderr, ": see vellum --help\n");
+	return STATUS_USAGE;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* `vellum run`: from its options to a machine's configuration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../status.h"
+#include "commands.h"
+#include "parse.h"
+
+enum {
+	OPT_HELP = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CMDLINE,
+	OPT_FAST_BOOT, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_NO_REBOOT,
+	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
+	OPT_MODE,
+};
+
+static const struct option_spec specs[] = {
+	{ "kernel", "FILE", OPT_KERNEL, "Linux kernel: bzImage, or vmlinux with a PVH entry" },
+	{ "initrd", "FILE", OPT_INITRD, "initial RAM disk" },
+	{ "append", "WORDS", OPT_APPEND, "add to the guest's default command line" },
+	{ "cmdline", "WORDS", OPT_CMDLINE, "replace the default command line" },
+	{ "fast-boot", NULL, OPT_FAST_BOOT, "default command line for emulated hosts: mitigations and tracing off" },
+	{ "memory", "SIZE", OPT_MEMORY, "guest memory in bytes or with K, M, G (default 512M)" },
+	{ "cpus", "N", OPT_CPUS, "number of vCPUs (default 1)" },
+	{ "accel", "PATH", OPT_ACCEL, "accelerator (default " VMM_DEFAULT_ACCEL "; /dev/kvm works too)" },
+	{ "no-reboot", NULL, OPT_NO_REBOOT, "end with status 16 when the guest resets" },
+	{ "strict-io", NULL, OPT_STRICT_IO, "end when the guest touches a port or address without a device" },
+	{ "debug-exit", NULL, OPT_DEBUG_EXIT, "port 0xf4: OUT N ends with status N (always on with --flat)" },
+	{ "quiet", NULL, OPT_QUIET, "no announcements and no counts, only errors" },
+	{ "flat", "FILE@ADDR", OPT_FLAT, "load FILE as it is at ADDR; may be repeated" },
+	{ "entry", "ADDR", OPT_ENTRY, "flat: first instruction; SEG:OFF in hexadecimal for real mode" },
+	{ "mode", "MODE", OPT_MODE, "flat: real, prot or long (default long)" },
+	{ "help", NULL, OPT_HELP, "this text" },
+};
+
+#define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+
+struct run_options {
+	struct machine_config cfg;
+	const char *kernel, *initrd, *entry, *mode;
+	const char *flat[FLAT_MAX];
+	unsigned int n_flat;
+};
+
+static void help(void)
+{
+	printf("usage: vellum run --kernel FILE [OPTIONS]\n"
+	       "       vellum run --flat FILE@ADDR --entry ADDR [OPTIONS]\n\n");
+	print_options(specs, N_SPECS);
+	printf("\nThe guest's serial port is on standard input and output. "
+	       "On a terminal Ctrl-]\nand then q leaves, Ctrl-] and then ? "
+	       "tells more; all else goes to the guest.\n\n"
+	       "status: 0 guest powered off, 16 reset (--no-reboot), 17 guest "
+	       "panic, 18 triple\nfault, 19 --strict-io, 20 left by the escape "
+	       "key, 128+N signal N; 1 internal\nerror, 2 usage, 3 the host "
+	       "refuses or lacks something, 4 unusable file.\n");
+}
+
+static int usage_error(const char *option, const char *value, const char *why)
+{
+	fprintf(stderr, "vellum: %s %s: %s\n", option, value, why);
+	return -1;
+}
+
+static int set_memory(struct machine_config *cfg, const char *value)
+{
+	if (!parse_size(value, &cfg->memory))
+		return usage_error("--memory", value,
+			"not a size: write a number of bytes, or 512M, 2G");
+	if (!cfg->memory)
+		return usage_error("--memory", value, "a guest needs memory");
+	if (cfg->memory < RAM_MIN)
+		return usage_error("--memory", value,
+				   "too small: the least is 2M");
+	/* Whole 2 MiB pages: below that neither side could use large ones. */
+	if (cfg->memory > UINT64_MAX - RAM_ALIGN)
+		return usage_error("--memory", value, "more than any host has");
+	cfg->memory = (cfg->memory + RAM_ALIGN - 1) & ~(RAM_ALIGN - 1);
+	return 0;
+}
+
+static int set_cpus(struct machine_config *cfg, const char *value)
+{
+	uint64_t n;
+
+	if (!parse_number(value, &n))
+		return usage_error("--cpus", value, "not a number");
+	if (n < 1 || n > CPUS_MAX)
+		return usage_error("--cpus", value, "must be 1 to 64");
+	cfg->cpus = (unsigned int)n;
+	return 0;
+}
+
+static int add_flat(struct run_options *o, const char *value)
+{
+	if (o->n_flat == FLAT_MAX)
+		return usage_error("--flat", value, "more than 8 of them");
+	o->flat[o->n_flat++] = value;
+	return 0;
+}
+
+/* 0, or -1 after a message, or 1 after the help. */
+static int take_option(struct run_options *o, int id, const char *value)
+{
+	switch (id) {
+	case OPT_HELP:
+		help();
+		return 1;
+	case OPT_KERNEL: o->kernel = value; return 0;
+	case OPT_INITRD: o->initrd = value; return 0;
+	case OPT_APPEND: o->cfg.append = value; return 0;
+	case OPT_CMDLINE: o->cfg.cmdline = value; return 0;
+	case OPT_FAST_BOOT: o->cfg.fast_boot = true; return 0;
+	case OPT_MEMORY: return set_memory(&o->cfg, value);
+	case OPT_CPUS: return set_cpus(&o->cfg, value);
+	case OPT_ACCEL: o->cfg.accel = value; return 0;
+	case OPT_NO_REBOOT: o->cfg.no_reboot = true; return 0;
+	case OPT_STRICT_IO: o->cfg.strict_io = true; return 0;
+	case OPT_DEBUG_EXIT: o->cfg.debug_exit = true; return 0;
+	case OPT_QUIET: o->cfg.quiet = true; return 0;
+	case OPT_FLAT: return add_flat(o, value);
+	case OPT_ENTRY: o->entry = value; return 0;
+	case OPT_MODE: o->mode = value; return 0;
+	default: return -1;
+	}
+}
+
+static int set_mode(struct machine_config *cfg, const char *mode)
+{
+	if (!mode || !strcmp(mode, "long"))
+		cfg->mode = MODE_LONG;
+	else if (!strcmp(mode, "prot"))
+		cfg->mode = MODE_PROTECTED;
+	else if (!strcmp(mode, "real"))
+		cfg->mode = MODE_REAL;
+	else
+		return usage_error("--mode", mode,
+				   "must be real, prot or long");
+	return 0;
+}
+
+static int set_entry(struct machine_config *cfg, const char *entry)
+{
+	bool far;
+
+	if (!parse_far(entry, &far, &cfg->entry_cs, &cfg->entry))
+		return usage_error("--entry", entry,
+				   "neither an address nor SEG:OFF");
+	if (far && cfg->mode != MODE_REAL)
+		return usage_error("--entry", entry,
+				   "SEG:OFF is for --mode real");
+	if (cfg->mode == MODE_REAL && !far) {
+		if (cfg->entry > 0xfffff)
+			return usage_error("--entry", entry,
+					   "real mode ends at 0xfffff");
+		if (cfg->entry > 0xffff) {
+			cfg->entry_cs = (uint16_t)(cfg->entry >> 4);
+			cfg->entry &= 0xf;
+		}
+	}
+	if (cfg->mode == MODE_PROTECTED && cfg->entry > UINT32_MAX)
+		return usage_error("--entry", entry,
+				   "protected mode ends at 4 GiB");
+	return 0;
+}
+
+static int check_linux(const struct run_options *o)
+{
+	if (!o->kernel) {
+		fprintf(stderr,
+			"vellum: nothing to run: give --kernel FILE, or --flat FILE@ADDR (see vellum run --help)\n");
+		return -1;
+	}
+	if (o->entry || o->mode)
+		return usage_error(o->entry ? "--entry" : "--mode",
+				   o->entry ? o->entry : o->mode,
+				   "only together with --flat");
+	return 0;
+}
+
+static int check_flat(struct run_options *o)
+{
+	if (o->kernel || o->initrd)
+		return usage_error(o->kernel ? "--kernel" : "--initrd",
+				   o->kernel ? o->kernel : o->initrd,
+				   "not together with --flat");
+	if (!o->entry)
+		return usage_error("--flat", o->flat[0],
+				   "needs --entry ADDR as well");
+	o->cfg.flat = o->cfg.debug_exit = true;
+	return set_mode(&o->cfg, o->mode) || set_entry(&o->cfg, o->entry) ?
+	       -1 : 0;
+}
+
+/* FILE@ADDR; the last @, since file names may have one. */
+static int open_flat(struct run_options *o, unsigned int i, char *name,
+		     size_t size, struct vmm_error *e)
+{
+	const char *arg = o->flat[i], *at = strrchr(arg, '@');
+	struct flat_image *img = &o->cfg.flat_image[i];
+
+	if (!at || at == arg || !parse_number(at + 1, &img->addr)) {
+		usage_error("--flat", arg, "must be FILE@ADDR");
+		return STATUS_USAGE;
+	}
+	if ((size_t)(at - arg) >= size) {
+		usage_error("--flat", arg, "the name is too long");
+		return STATUS_USAGE;
+	}
+	memcpy(name, arg, (size_t)(at - arg));
+	name[at - arg] = '\0';
+	if (image_open(&img->file, "--flat", name, e))
+		return report(e);
+	o->cfg.n_flat++;
+	return STATUS_OK;
+}
+
+static int open_files(struct run_options *o)
+{
+	static char names[FLAT_MAX][4096];
+	struct vmm_error e;
+	unsigned int i;
+	int status;
+
+	for (i = 0; i < o->n_flat; i++) {
+		status = open_flat(o, i, names[i], sizeof(names[i]), &e);
+		if (status)
+			return status;
+	}
+	if (o->kernel && image_open(&o->cfg.kernel, "--kernel", o->kernel, &e))
+		return report(&e);
+	if (o->initrd && image_open(&o->cfg.initrd, "--initrd", o->initrd, &e))
+		return report(&e);
+	return STATUS_OK;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run_options o = {
+		.cfg = {
+			.accel = VMM_DEFAULT_ACCEL,
+			.memory = 512 * MIB,
+			.cpus = 1,
+			.kernel.fd = -1,
+			.initrd.fd = -1,
+		},
+	};
+	const char *value;
+	int id, at = 1, ret, status;
+	unsigned int i;
+
+	while ((id = next_option(specs, N_SPECS, argc, argv, &at, &value))) {
+		ret = id < 0 ? -1 : take_option(&o, id, value);
+		if (ret)
+			return ret > 0 ? STATUS_OK : STATUS_USAGE;
+	}
+	if (o.n_flat ? check_flat(&o) : check_linux(&o))
+		return STATUS_USAGE;
+
+	status = open_files(&o);
+	if (status == STATUS_OK)
+		status = session_run(&o.cfg);
+
+	image_close(&o.cfg.kernel);
+	image_close(&o.cfg.initrd);
+	for (i = 0; i < o.cfg.n_flat; i++)
+		image_close(&o.cfg.flat_image[i].file);
+	return status;
+}

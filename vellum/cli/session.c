@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session: one `vellum run` from its first machine to its last.  Owns what
+ * outlives a reset: accelerator, event loop, console, signals, counters.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "../status.h"
+#include "commands.h"
+
+struct session {
+	const struct machine_config *cfg;
+	struct vmm_accel accel;
+	struct evloop loop;
+	struct console console;
+	pthread_mutex_t lock;		/* the device lock */
+	struct ev_fd signals;
+	struct machine *m;		/* the machine that runs now, or NULL */
+	struct machine_end pending;	/* came while there was none */
+	struct vmm_tally tally;
+	unsigned int resets;
+};
+
+/* Too big for a stack, and there is one session per process. */
+static struct session the_session;
+static struct machine the_machine;
+
+static const int ending_signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+static const int fatal_signals[] = {
+	SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGXCPU, SIGXFSZ,
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- signals ---- */
+
+/* The terminal back as it was, then die as if we had not been here. */
+static void on_fatal(int sig)
+{
+	console_restore();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void on_signal_ready(void *opaque)
+{
+	struct session *s = opaque;
+	struct signalfd_siginfo si;
+
+	if (read(s->signals.fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	switch (si.ssi_signo) {
+	case SIGTSTP:
+		/* Stop as any program would, the terminal in order. */
+		console_restore();
+		raise(SIGSTOP);
+		console_raw(&s->console);
+		break;
+	case SIGCONT:
+		console_raw(&s->console);
+		break;
+	default:
+		s->console.ending = true;
+		machine_end(s->m, END_SIGNAL, si.ssi_signo, "%s",
+			    strsignal((int)si.ssi_signo));
+		break;
+	}
+}
+
+static int take_signals(struct session *s, struct vmm_error *e)
+{
+	struct sigaction sa = { .sa_handler = on_fatal };
+	sigset_t set;
+	unsigned int i;
+
+	for (i = 0; i < COUNT(fatal_signals); i++)
+		sigaction(fatal_signals[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	sigemptyset(&set);
+	for (i = 0; i < COUNT(ending_signals); i++) {
+		struct sigaction old;
+
+		/* nohup and the like: what our parent ignores, we ignore. */
+		if (sigaction(ending_signals[i], NULL, &old) ||
+		    old.sa_handler != SIG_IGN)
+			sigaddset(&set, ending_signals[i]);
+	}
+	if (s->console.in_tty) {
+		sigaddset(&set, SIGTSTP);
+		sigaddset(&set, SIGCONT);
+	}
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	s->signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->signals.ready = on_signal_ready;
+	s->signals.opaque = s;
+	if (s->signals.fd < 0 || vcpu_init_signals() ||
+	    ev_fd_add(&s->loop, &s->signals))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"can't set up signals: %s", strerror(errno));
+	return 0;
+}
+
+/* ---- console ---- */
+
+static void on_console(void *opaque, enum console_event what)
+{
+	struct machine *m = opaque;
+
+	switch (what) {
+	case CONSOLE_QUIT:
+		m->console->ending = true;
+		machine_end(m, END_ESCAPE, 0, "left by the escape key");
+		break;
+	case CONSOLE_RESET:
+		machine_end(m, END_RESET, 0, "the user reset the machine");
+		break;
+	case CONSOLE_BROKEN:
+		machine_end(m, END_BROKEN_PIPE, 0,
+			    "standard output can't be written any more: %s",
+			    strerror(errno));
+		break;
+	}
+}
+
+/* ---- the end ---- */
+
+void print_tally(FILE *out, const struct vmm_tally *t)
+{
+	static const char *const headings[] = {
+		[VMM_COUNTER_EXIT] = "exits by reason",
+		[VMM_COUNTER_VCPU] = "other counts",
+		[VMM_COUNTER_CPU] = "the CPU",
+		[VMM_COUNTER_MODULE] = "the module",
+	};
+	unsigned int kind, i;
+
+	for (kind = 0; kind < COUNT(headings); kind++) {
+		uint64_t sum = 0;
+		unsigned int n = 0;
+
+		for (i = 0; i < t->n; i++) {
+			if (t->v[i].kind != kind)
+				continue;
+			if (!n++)
+				fprintf(out, "vellum: %s, counted by %s:\n",
+					headings[kind], t->source);
+			fprintf(out, "  %-40s %12llu\n", t->v[i].name,
+				(unsigned long long)t->v[i].value);
+			sum += t->v[i].value;
+		}
+		if (n && kind == VMM_COUNTER_EXIT)
+			fprintf(out, "  %-40s %12llu\n", "total",
+				(unsigned long long)sum);
+	}
+}
+
+static int end_status(const struct machine_end *end)
+{
+	switch (end->cause) {
+	case END_POWER_OFF: return STATUS_OK;
+	case END_RESET: return STATUS_RESET;
+	case END_PANIC: return STATUS_PANIC;
+	case END_TRIPLE_FAULT: return STATUS_TRIPLE_FAULT;
+	case END_STRICT_IO: return STATUS_STRICT_IO;
+	case END_DEBUG_EXIT: return (int)(end->value & 0xff);
+	case END_ESCAPE: return STATUS_ESCAPE;
+	case END_SIGNAL: return STATUS_SIGNAL + (int)end->value;
+	case END_BROKEN_PIPE: return STATUS_SIGNAL + SIGPIPE;
+	default: return STATUS_INTERNAL;
+	}
+}
+
+/* A guest that ends as it should is not worth a line unless one asks. */
+static void say_end(const struct session *s, const struct machine_end *end)
+{
+	bool fine = end->cause == END_POWER_OFF ||
+		    end->cause == END_DEBUG_EXIT;
+
+	if (fine && s->cfg->quiet)
+		return;
+	fprintf(stderr, "vellum: %s\n", end->text);
+}
+
+/* ---- life ---- */
+
+static int open_session(struct session *s, const struct machine_config *cfg,
+			struct vmm_error *e)
+{
+	s->cfg = cfg;
+	s->signals.fd = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	if (vmm_accel_open(&s->accel, cfg->accel, e))
+		return -1;
+	if (ev_init(&s->loop, &s->lock, e))
+		return -1;
+	if (console_init(&s->console, &s->loop, e))
+		return -1;
+	s->console.event = on_console;
+	return take_signals(s, e);
+}
+
+static void announce(const struct session *s)
+{
+	if (s->cfg->quiet || s->resets)
+		return;
+	if (s->console.in_tty)
+		fprintf(stderr,
+			"vellum: leave with Ctrl-] q (Ctrl-] ? for help); Ctrl-C goes to the guest\n");
+}
+
+/* One machine, power-on to end.  False = it could not even start. */
+static bool run_one(struct session *s, struct machine_end *end,
+		    struct vmm_error *e)
+{
+	struct machine *m = &the_machine;
+	unsigned int i;
+	bool ok;
+
+	if (machine_create(m, s->cfg, &s->accel, &s->console, &s->lock, e))
+		return false;
+	s->m = m;
+	s->loop.stop = false;
+	announce(s);
+	console_raw(&s->console);
+	if (!s->resets)
+		console_start(&s->console);
+	ok = !machine_run(m, e);
+	for (i = 0; i < m->n_vcpus; i++)
+		vmm_tally_vcpu(&s->tally, &m->vcpu[i].v);
+	*end = m->end;
+	machine_destroy(m);
+	return ok;
+}
+
+int session_run(const struct machine_config *cfg)
+{
+	struct session *s = &the_session;
+	struct machine_end end = { 0 };
+	struct vmm_error e = { 0 };
+	bool ok;
+
+	if (open_session(s, cfg, &e))
+		return report(&e);
+	for (;;) {
+		ok = run_one(s, &end, &e);
+		if (!ok || end.cause != END_RESET || cfg->no_reboot)
+			break;
+		s->resets++;
+		console_drain(&s->console);
+	}
+	console_fini(&s->console);
+	if (ok)
+		say_end(s, &end);
+	if (!cfg->quiet)
+		print_tally(stderr, &s->tally);
+	vmm_tally_free(&s->tally);
+	ev_fini(&s->loop);
+	close(s->signals.fd);
+	vmm_accel_close(&s->accel);
+	return ok ? end_status(&end) : report(&e);
+}

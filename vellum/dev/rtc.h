@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MC146818A real-time clock and its CMOS RAM at ports 0x70/0x71, after the
+ * Motorola data sheet: the host's UTC plus an offset that the guest may set,
+ * BCD or binary, 12 or 24 hours, alarm, update-ended and periodic interrupts.
+ * The RAM tells firmware and old systems how much memory there is.
+ */
+#ifndef VELLUM_DEV_RTC_H
+#define VELLUM_DEV_RTC_H
+
+#include <stdint.h>
+
+#include "../bus.h"
+#include "../evloop.h"
+#include "irq.h"
+
+#define RTC_PORT	0x70
+#define RTC_PORTS	2
+#define RTC_IRQ		8
+#define RTC_CENTURY	0x32	/* where FADT says that the century is */
+
+struct rtc {
+	struct irq_line irq;
+	/* ns since 1970 UTC; a seam for tests.  NULL = the host's clock. */
+	uint64_t (*now)(void);
+	struct ev_timer timer;
+
+	int64_t offset_s;	/* guest's time less the host's */
+	uint8_t index;
+	uint8_t ram[128];	/* alarm bytes and registers A, B, C included */
+	uint64_t next_periodic;	/* ns of CLOCK_MONOTONIC */
+	uint64_t next_second;
+	int64_t polled;		/* guest's second when C was last read */
+};
+
+extern const struct bus_ops rtc_ops;
+
+int rtc_init(struct rtc *r, struct evloop *loop);
+void rtc_fini(struct rtc *r);
+/* Power-on: @low and @high are bytes of RAM below and above 4 GiB. */
+void rtc_reset(struct rtc *r, uint64_t low, uint64_t high);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The machine's devices: what sits where, and what their lines to the outside
+ * do.
+ */
+#include "machine.h"
+
+#define COM1_PORT	0x3f8
+#define COM1_IRQ	4
+#define BDA_RESET_FLAG	0x472u	/* BIOS data area */
+#define RESET_WARM	0x1234u
+
+static void set_line(void *opaque, unsigned int number, bool level)
+{
+	struct machine *m = opaque;
+	int ret = vmm_vm_irq_line(&m->vm, number, level);
+
+	if (ret)
+		machine_end(m, END_FAILED, 0,
+			    "KVM_IRQ_LINE for line %u failed (error %d)",
+			    number, -ret);
+}
+
+/*
+ * Our default command line makes Linux choose a warm reboot after a panic and
+ * a cold one otherwise; it writes its choice where a PC's firmware looks.
+ */
+static bool is_panic(struct machine *m)
+{
+	const uint8_t *flag = ram_at(&m->ram, GPA(BDA_RESET_FLAG), 2);
+
+	return m->warm_means_panic && flag &&
+	       (flag[0] | flag[1] << 8) == RESET_WARM;
+}
+
+static void reset_line(void *opaque)
+{
+	struct machine *m = opaque;
+
+	if (is_panic(m))
+		machine_end(m, END_PANIC, 0,
+			    "the guest's kernel panicked (it then asked for a warm reboot)");
+	else
+		machine_end(m, END_RESET, 0, "the guest reset the machine");
+}
+
+static void power_off(void *opaque)
+{
+	machine_end(opaque, END_POWER_OFF, 0, "the guest powered off");
+}
+
+static void panicked(void *opaque)
+{
+	machine_end(opaque, END_PANIC, 0,
+		    "the guest's kernel panicked (pvpanic)");
+}
+
+static void debug_exit(void *opaque, uint32_t value)
+{
+	machine_end(opaque, END_DEBUG_EXIT, value,
+		    "the guest ended by the debug-exit port");
+}
+
+static void console_input(void *opaque)
+{
+	struct machine *m = opaque;
+
+	uart_kick(&m->uart);
+}
+
+static struct irq_line line(struct machine *m, unsigned int number)
+{
+	return (struct irq_line){
+		.set = set_line, .opaque = m, .number = number,
+	};
+}
+
+static void init_uart(struct machine *m)
+{
+	m->uart.backend = (struct uart_backend){
+		.take = console_take, .untake = console_untake,
+		.send = console_send, .flush = console_flush,
+		.opaque = m->console,
+	};
+	m->uart.irq = line(m, COM1_IRQ);
+	/* Linux drops what comes too early; a flat guest may poll. */
+	m->uart.hold_until_rdi = !m->cfg->flat;
+	m->console->input = console_input;
+	m->console->opaque = m;
+}
+
+static int add(struct bus *bus, uint64_t base, uint64_t len, unsigned int width,
+	       const char *name, const struct bus_ops *ops, void *dev)
+{
+	struct bus_range r = {
+		.base = base, .len = len, .width = width, .name = name,
+		.ops = ops, .dev = dev,
+	};
+
+	return bus_add(bus, &r);
+}
+
+static int wire(struct machine *m)
+{
+	struct bus *io = &m->pio;
+
+	return add(io, COM1_PORT, UART_PORTS, 1, "COM1", &uart_ops, &m->uart) ||
+	       add(io, I8042_DATA_PORT, 1, 1, "i8042 data", &i8042_data_ops,
+		   &m->i8042) ||
+	       add(io, I8042_COMMAND_PORT, 1, 1, "i8042 command",
+		   &i8042_command_ops, &m->i8042) ||
+	       add(io, PORT92, 1, 1, "system control", &port92_ops,
+		   &m->i8042) ||
+	       add(io, RESET_CONTROL_PORT, 1, 1, "reset control",
+		   &reset_control_ops, &m->i8042) ||
+	       add(io, RTC_PORT, RTC_PORTS, 1, "RTC", &rtc_ops, &m->rtc) ||
+	       add(io, PM_BASE, PM_PORTS, 4, "ACPI PM", &pm_ops, &m->pm) ||
+	       add(io, POST_PORT, 1, 1, "POST code", &post_ops, &m->misc) ||
+	       add(io, DEBUGCON_PORT, 1, 1, "debug console", &debugcon_ops,
+		   &m->misc) ||
+	       add(io, PVPANIC_PORT, 1, 1, "pvpanic", &pvpanic_ops, &m->misc) ||
+	       (m->cfg->debug_exit &&
+		add(io, DEBUG_EXIT_PORT, 4, 4, "debug exit", &debug_exit_ops,
+		    &m->misc));
+}
+
+int machine_add_devices(struct machine *m, struct vmm_error *e)
+{
+	init_uart(m);
+	m->i8042.reset = reset_line;
+	m->i8042.opaque = m;
+	m->rtc.irq = line(m, RTC_IRQ);
+	m->pm.sci = line(m, PM_SCI);
+	m->pm.power_off = power_off;
+	m->pm.opaque = m;
+	m->misc = (struct misc){
+		.debug_send = console_send, .debug_opaque = m->console,
+		.panicked = panicked, .debug_exit = debug_exit, .opaque = m,
+	};
+	if (wire(m) || rtc_init(&m->rtc, m->loop))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"the devices do not fit onto the buses");
+
+	uart_reset(&m->uart);
+	i8042_reset(&m->i8042);
+	rtc_reset(&m->rtc, m->ram.low_end, m->ram.high_end - RAM_HIGH_BASE);
+	pm_reset(&m->pm);
+	return 0;
+}
+
+void machine_remove_devices(struct machine *m)
+{
+	m->console->input = NULL;
+	uart_reset(&m->uart);	/* hands unread input back */
+	rtc_fini(&m->rtc);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* What the guest did that the kernel side leaves to us. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "machine.h"
+
+static uint64_t guest_rip(struct vcpu *c)
+{
+	struct kvm_regs r;
+
+	return vmm_vcpu_get_regs(&c->v, &r) ? 0 : r.rip;
+}
+
+/* An access that nobody answers, under --strict-io.  Device lock held. */
+static void strict(struct vcpu *c, const char *space, bool write,
+		   uint64_t addr, unsigned int size)
+{
+	if (!c->m->cfg->strict_io)
+		return;
+	machine_end(c->m, END_STRICT_IO, 0,
+		    "--strict-io: vCPU %u %s %u byte%s %s %s %#" PRIx64 " at RIP %#" PRIx64 ", and no device is there",
+		    c->v.index, write ? "wrote" : "read", size,
+		    size == 1 ? "" : "s", write ? "to" : "from", space, addr,
+		    guest_rip(c));
+}
+
+static void port_access(struct vcpu *c, uint8_t *data)
+{
+	const struct kvm_run *run = c->v.run;
+	unsigned int size = run->io.size;
+	uint64_t v = 0;
+	bool known;
+
+	if (run->io.direction == KVM_EXIT_IO_OUT) {
+		memcpy(&v, data, size);
+		known = bus_write(&c->m->pio, run->io.port, size, v);
+	} else {
+		known = bus_read(&c->m->pio, run->io.port, size, &v);
+		memcpy(data, &v, size);
+	}
+	if (!known)
+		strict(c, "I/O port", run->io.direction == KVM_EXIT_IO_OUT,
+		       run->io.port, size);
+}
+
+/* String instructions come as one exit with up to a page of elements. */
+static void handle_io(struct vcpu *c)
+{
+	struct machine *m = c->m;
+	struct kvm_run *run = c->v.run;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	uint32_t i, count = run->io.count;
+	unsigned int size = run->io.size;
+	bool drain;
+
+	pthread_mutex_lock(m->lock);
+	for (i = 0; i < count; i++, data += size) {
+		port_access(c, data);
+		if (!m->console->out_wanted)
+			continue;
+		pthread_mutex_unlock(m->lock);
+		console_drain(m->console);
+		pthread_mutex_lock(m->lock);
+	}
+	drain = m->console->out_wanted;
+	pthread_mutex_unlock(m->lock);
+	if (drain)
+		console_drain(m->console);
+}
+
+static void handle_mmio(struct vcpu *c)
+{
+	struct kvm_run *run = c->v.run;
+	uint64_t addr = run->mmio.phys_addr, v = 0;
+	unsigned int size = run->mmio.len;
+	bool known;
+
+	if (size > sizeof(run->mmio.data))
+		size = sizeof(run->mmio.data);
+	pthread_mutex_lock(c->m->lock);
+	if (run->mmio.is_write) {
+		memcpy(&v, run->mmio.data, size);
+		known = bus_write(&c->m->mmio, addr, size, v);
+	} else {
+		known = bus_read(&c->m->mmio, addr, size, &v);
+		memcpy(run->mmio.data, &v, size);
+	}
+	if (!known)
+		strict(c, "address", run->mmio.is_write, addr, size);
+	pthread_mutex_unlock(c->m->lock);
+}
+
+static const char *suberror_name(uint32_t suberror)
+{
+	switch (suberror) {
+	case KVM_INTERNAL_ERROR_EMULATION:
+		return "an instruction could not be emulated";
+	case KVM_INTERNAL_ERROR_SIMUL_EX:
+		return "a fault came up where none can be delivered";
+	case KVM_INTERNAL_ERROR_DELIVERY_EV:
+		return "an exit came up during an event's delivery that must not";
+	case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON:
+		return "the CPU left the guest for a reason that is not handled";
+	default:
+		return "an unknown internal error";
+	}
+}
+
+/* All that the run page tells, in one line. */
+static void describe_internal(const struct kvm_run *run, char *buf, size_t size)
+{
+	uint32_t i, n = run->internal.ndata;
+	int used;
+
+	if (n > sizeof(run->internal.data) / sizeof(run->internal.data[0]))
+		n = sizeof(run->internal.data) / sizeof(run->internal.data[0]);
+	used = snprintf(buf, size, "%s (internal error %u",
+			suberror_name(run->internal.suberror),
+			run->internal.suberror);
+	for (i = 0; i < n && used > 0 && (size_t)used < size; i++)
+		used += snprintf(buf + used, size - (size_t)used, "%s%#llx",
+				 i ? " " : "; data ",
+				 (unsigned long long)run->internal.data[i]);
+	if (used > 0 && (size_t)used < size)
+		snprintf(buf + used, size - (size_t)used, ")");
+}
+
+static void end(struct vcpu *c, enum end_cause cause, const char *what)
+{
+	struct kvm_regs r = { 0 };
+	struct kvm_sregs s = { 0 };
+	bool known;
+
+	known = !vmm_vcpu_get_regs(&c->v, &r) && !vmm_vcpu_get_sregs(&c->v, &s);
+	pthread_mutex_lock(c->m->lock);
+	if (known)
+		machine_end(c->m, cause, 0,
+			    "vCPU %u: %s; RIP %#llx CS %#x RSP %#llx RFLAGS %#llx CR0 %#llx CR3 %#llx CR4 %#llx EFER %#llx",
+			    c->v.index, what, r.rip, s.cs.selector, r.rsp,
+			    r.rflags, s.cr0, s.cr3, s.cr4, s.efer);
+	else
+		machine_end(c->m, cause, 0, "vCPU %u: %s", c->v.index, what);
+	pthread_mutex_unlock(c->m->lock);
+}
+
+static void handle_system_event(struct vcpu *c)
+{
+	switch (c->v.run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		pthread_mutex_lock(c->m->lock);
+		machine_end(c->m, END_POWER_OFF, 0, "the guest powered off");
+		pthread_mutex_unlock(c->m->lock);
+		break;
+	case KVM_SYSTEM_EVENT_RESET:
+		pthread_mutex_lock(c->m->lock);
+		machine_end(c->m, END_RESET, 0, "the guest reset the machine");
+		pthread_mutex_unlock(c->m->lock);
+		break;
+	case KVM_SYSTEM_EVENT_CRASH:
+		end(c, END_PANIC, "the guest's kernel panicked");
+		break;
+	default:
+		end(c, END_FAILED, "an unknown system event");
+		break;
+	}
+}
+
+static void handle_failure(struct vcpu *c)
+{
+	struct kvm_run *run = c->v.run;
+	char what[256];
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_FAIL_ENTRY:
+		snprintf(what, sizeof(what),
+			 "the CPU refused to enter the guest: hardware reason %#llx",
+			 (unsigned long long)
+			 run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		describe_internal(run, what, sizeof(what));
+		break;
+	case KVM_EXIT_UNKNOWN:
+		snprintf(what, sizeof(what),
+			 "an exit for hardware reason %#llx that nobody handles",
+			 (unsigned long long)run->hw.hardware_exit_reason);
+		break;
+	case KVM_EXIT_EXCEPTION:
+		snprintf(what, sizeof(what),
+			 "exception %u (error code %#x) that nobody handles",
+			 run->ex.exception, run->ex.error_code);
+		break;
+	default:
+		snprintf(what, sizeof(what),
+			 "exit %u, which this program does not handle",
+			 run->exit_reason);
+		break;
+	}
+	end(c, END_FAILED, what);
+}
+
+void vcpu_handle_exit(struct vcpu *c)
+{
+	switch (c->v.run->exit_reason) {
+	case KVM_EXIT_IO:
+		handle_io(c);
+		break;
+	case KVM_EXIT_MMIO:
+		handle_mmio(c);
+		break;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		break;
+	case KVM_EXIT_HLT:
+		/* With LAPICs in the kernel only if nothing can wake it. */
+		end(c, END_FAILED, "halted for good");
+		break;
+	case KVM_EXIT_SHUTDOWN:
+		end(c, END_TRIPLE_FAULT, "triple fault");
+		break;
+	case KVM_EXIT_SYSTEM_EVENT:
+		handle_system_event(c);
+		break;
+	default:
+		handle_failure(c);
+		break;
+	}
+}

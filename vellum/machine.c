@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acpi/tables.h"
+#include "machine.h"
+
+/*
+ * Four pages below the firmware's place that VT-x needs if it has no
+ * unrestricted guest: a TSS of three pages and an identity page table.
+ */
+#define TSS_ADDRESS		0xfffbd000u
+#define IDENTITY_MAP_ADDRESS	0xfffbc000u
+
+void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
+		 const char *fmt, ...)
+{
+	unsigned int i;
+	va_list ap;
+
+	if (m->end.cause != END_NONE)
+		return;
+	m->end.cause = cause;
+	m->end.value = value;
+	va_start(ap, fmt);
+	vsnprintf(m->end.text, sizeof(m->end.text), fmt, ap);
+	va_end(ap);
+
+	m->stopping = 1;
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_kick(&m->vcpu[i]);
+	ev_stop(m->loop);
+}
+
+static int create_vm(struct machine *m, struct vmm_accel *accel,
+		     struct vmm_error *e)
+{
+	int routed;
+
+	if (vmm_vm_create(&m->vm, accel, e) ||
+	    vmm_vm_set_tss_addr(&m->vm, TSS_ADDRESS, e) ||
+	    vmm_vm_set_identity_map_addr(&m->vm, IDENTITY_MAP_ADDRESS, e) ||
+	    vmm_vm_create_irqchip(&m->vm, e) ||
+	    vmm_vm_create_pit(&m->vm, e))
+		return -1;
+	routed = vmm_vm_set_pc_routing(&m->vm, e);
+	if (routed < 0)
+		return -1;
+	m->pit_on_pin2 = routed;
+	return ram_add_slots(&m->ram, &m->vm, e);
+}
+
+static int load_linux(struct machine *m, struct boot_state *s,
+		      struct vmm_error *e)
+{
+	struct acpi_config acpi = {
+		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
+	};
+	struct linux_boot b = {
+		.kernel = m->cfg->kernel, .initrd = m->cfg->initrd,
+		.rsdp = BOOT_ACPI,
+	};
+	uint32_t len = BOOT_ACPI_END - BOOT_ACPI;
+	char *cmdline;
+	int ret;
+
+	ret = acpi_build(ram_at(&m->ram, GPA(BOOT_ACPI), len), BOOT_ACPI, len,
+			 &acpi, e);
+	if (ret)
+		return ret;
+	cmdline = machine_cmdline(m, vmm_vcpu_tsc_khz(&m->vcpu[0].v));
+	if (!cmdline)
+		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	b.cmdline = cmdline;
+	ret = boot_linux(&m->ram, &b, s, e);
+	if (!ret && !m->cfg->quiet)
+		fprintf(stderr, "vellum: guest command line: %s\n", cmdline);
+	free(cmdline);
+	return ret;
+}
+
+static int load_guest(struct machine *m, struct boot_state *s,
+		      struct vmm_error *e)
+{
+	if (!m->cfg->flat)
+		return load_linux(m, s, e);
+	memset(s, 0, sizeof(*s));
+	s->mode = m->cfg->mode;
+	s->cs = m->cfg->entry_cs;
+	s->rip = m->cfg->entry;
+	s->rdi = m->cfg->memory;
+	return load_flat(&m->ram, m->cfg->flat_image, m->cfg->n_flat, s, e);
+}
+
+int machine_create(struct machine *m, const struct machine_config *cfg,
+		   struct vmm_accel *accel, struct console *console,
+		   pthread_mutex_t *lock, struct vmm_error *e)
+{
+	struct boot_state s;
+
+	memset(m, 0, sizeof(*m));
+	m->cfg = cfg;
+	m->console = console;
+	m->loop = console->loop;
+	m->lock = lock;
+	m->vm.fd = -1;
+	if (ram_create(&m->ram, cfg->memory, e) ||
+	    create_vm(m, accel, e) || vcpu_create(m, e) ||
+	    load_guest(m, &s, e) ||
+	    vcpu_start_state(&m->vcpu[0], &s, e) ||
+	    machine_add_devices(m, e)) {
+		machine_destroy(m);
+		return -1;
+	}
+	return 0;
+}
+
+int machine_run(struct machine *m, struct vmm_error *e)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->n_vcpus && !ret; i++)
+		ret = vcpu_start(&m->vcpu[i], e);
+	if (!ret)
+		ev_run(m->loop);
+	m->stopping = 1;
+	for (i = 0; i < m->n_vcpus; i++)
+		vcpu_stop(&m->vcpu[i]);
+	return ret;
+}
+
+void machine_destroy(struct machine *m)
+{
+	unsigned int i;
+
+	machine_remove_devices(m);
+	for (i = 0; i < m->n_vcpus; i++)
+		vmm_vcpu_destroy(&m->vcpu[i].v);
+	m->n_vcpus = 0;
+	vmm_vm_destroy(&m->vm);
+	ram_destroy(&m->ram);
+}

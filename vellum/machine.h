@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine: a VM, its memory, its vCPUs and its devices, from power-on to
+ * the event that ends it.  A reset is a new machine: the old one's VM goes
+ * with all its state, so nothing has to be put back by hand; what outlives it
+ * (console, event loop, counters) belongs to the session.
+ */
+#ifndef VELLUM_MACHINE_H
+#define VELLUM_MACHINE_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bus.h"
+#include "console.h"
+#include "dev/i8042.h"
+#include "dev/misc.h"
+#include "dev/pm.h"
+#include "dev/rtc.h"
+#include "dev/uart.h"
+#include "evloop.h"
+#include "load/boot.h"
+#include "memory.h"
+
+#define CPUS_MAX	64
+#define FLAT_MAX	8
+
+struct machine_config {
+	const char *accel;
+	uint64_t memory;
+	unsigned int cpus;
+
+	bool flat;			/* else Linux */
+	struct image_file kernel, initrd;
+	const char *cmdline;		/* replaces the default; NULL = default */
+	const char *append;		/* comes after it; NULL = nothing */
+	bool fast_boot;
+	struct flat_image flat_image[FLAT_MAX];
+	unsigned int n_flat;
+	enum cpu_mode mode;		/* flat only */
+	uint16_t entry_cs;		/* flat, real mode */
+	uint64_t entry;			/* flat */
+
+	bool no_reboot;
+	bool strict_io;
+	bool debug_exit;
+	bool quiet;
+};
+
+/* What ended a machine.  Order is of no importance: the first one wins. */
+enum end_cause {
+	END_NONE,
+	END_POWER_OFF,
+	END_RESET,
+	END_PANIC,
+	END_TRIPLE_FAULT,
+	END_STRICT_IO,
+	END_DEBUG_EXIT,
+	END_FAILED,		/* text says how */
+	END_SIGNAL,
+	END_ESCAPE,
+	END_BROKEN_PIPE,
+};
+
+struct machine_end {
+	enum end_cause cause;
+	uint32_t value;		/* debug exit's number, signal's number */
+	char text[480];		/* for END_STRICT_IO, END_FAILED... */
+};
+
+struct machine;
+
+struct vcpu {
+	struct machine *m;
+	struct vmm_vcpu v;
+	pthread_t thread;
+	bool started;
+	volatile sig_atomic_t done;	/* the thread has left its loop */
+};
+
+struct machine {
+	const struct machine_config *cfg;
+	struct console *console;
+	struct evloop *loop;
+	pthread_mutex_t *lock;		/* the device lock, the session's */
+
+	struct vmm_vm vm;
+	struct guest_ram ram;
+	struct vcpu vcpu[CPUS_MAX];
+	unsigned int n_vcpus;
+	bool pit_on_pin2;
+	bool warm_means_panic;		/* our reboot=panic_warm is in force */
+
+	/* all below: device lock, once the vCPUs run */
+	struct bus pio, mmio;
+	struct uart uart;
+	struct i8042 i8042;
+	struct rtc rtc;
+	struct pm pm;
+	struct misc misc;
+	struct machine_end end;
+	volatile sig_atomic_t stopping;	/* read without the lock */
+};
+
+/* machine.c */
+
+/* Everything up to, not including, the first instruction. */
+int machine_create(struct machine *m, const struct machine_config *cfg,
+		   struct vmm_accel *accel, struct console *console,
+		   pthread_mutex_t *lock, struct vmm_error *e);
+
+/* Runs it until something ends it: m->end.  Returns with all vCPUs stopped. */
+int machine_run(struct machine *m, struct vmm_error *e);
+void machine_destroy(struct machine *m);
+
+/*
+ * Ends the machine, from any thread, device lock held.  Only the first call
+ * counts.
+ */
+void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
+		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* devices.c: puts the devices onto the buses, at power-on state. */
+int machine_add_devices(struct machine *m, struct vmm_error *e);
+void machine_remove_devices(struct machine *m);
+
+/* cmdline.c: the guest's command line, from malloc(). */
+char *machine_cmdline(struct machine *m, unsigned int tsc_khz);
+
+/* vcpu.c */
+int vcpu_create(struct machine *m, struct vmm_error *e);
+int vcpu_start_state(struct vcpu *c, const struct boot_state *s,
+		     struct vmm_error *e);
+int vcpu_start(struct vcpu *c, struct vmm_error *e);
+void vcpu_stop(struct vcpu *c);		/* kicks it and waits for its end */
+void vcpu_kick(struct vcpu *c);
+int vcpu_init_signals(void);
+
+/* exit.c: deals with the exit that lies in the run page. */
+void vcpu_handle_exit(struct vcpu *c);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* vCPUs: how they look at power-on, and the threads that run them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "acpi/tables.h"
+#include "machine.h"
+
+#define CR0_PE		0x00000001ull
+#define CR0_ET		0x00000010ull
+#define CR0_NE		0x00000020ull
+#define CR0_WP		0x00010000ull
+#define CR0_PG		0x80000000ull
+#define CR4_PAE		0x00000020ull
+#define EFER_LME	0x00000100ull
+#define EFER_LMA	0x00000400ull
+#define RFLAGS_FIXED	0x2ull
+
+#define SEG_DATA_RW	3	/* writable, accessed */
+#define SEG_CODE_RX	11	/* readable, accessed */
+#define SEG_TSS_BUSY	11
+#define SEG_LDT		2
+
+#define LAPIC_LVT_LINT0	0x350
+#define LAPIC_LVT_LINT1	0x360
+#define LVT_EXTINT	0x700u
+#define LVT_NMI		0x400u
+#define LVT_MODE	0x107ffu	/* vector, delivery mode, mask */
+
+#define MSR_MISC_ENABLE		0x1a0u
+#define MISC_ENABLE_FAST_STRING	1ull
+#define MSR_MTRR_DEF_TYPE	0x2ffu
+#define MTRR_ENABLED		0x800ull
+#define MTRR_WRITE_BACK		6ull
+
+#define CPUID_FEATURES		0x1u
+#define CPUID_TOPOLOGY		0xbu
+#define CPUID_TSC		0x15u
+#define CPUID_FREQUENCY		0x16u
+#define CPUID_TOPOLOGY_V2	0x1fu
+#define CPUID_1_EBX_APIC_ID	24
+#define CPUID_1_EBX_LOGICAL	16
+#define CPUID_1_ECX_X2APIC	(1u << 21)
+#define CPUID_1_ECX_DEADLINE	(1u << 24)
+#define CPUID_1_EDX_HTT		(1u << 28)
+
+#define KICK_SIGNAL	SIGRTMIN
+#define STOP_RETRY_NS	10000000l
+
+/* ---- CPUID ---- */
+
+/*
+ * Topology: every vCPU a core of one package, APIC ID = index.  In leaves 0xb
+ * and 0x1f sub-leaf 0 is the thread level, sub-leaf 1 the core level.
+ */
+static void fix_topology(struct kvm_cpuid_entry2 *l, unsigned int index,
+			 unsigned int cpus)
+{
+	unsigned int shift = 0;
+
+	while (1u << shift < cpus)
+		shift++;
+	l->edx = index;
+	l->ecx = l->index;
+	l->eax = l->ebx = 0;
+	if (l->index == 0) {
+		l->ecx |= 1u << 8;
+		l->ebx = 1;
+	} else if (l->index == 1) {
+		l->ecx |= 2u << 8;
+		l->eax = shift;
+		l->ebx = cpus;
+	}
+}
+
+static void fix_features(struct kvm_cpuid_entry2 *l, const struct vcpu *c)
+{
+	unsigned int cpus = c->m->cfg->cpus;
+
+	l->ebx &= 0x0000ffffu;
+	l->ebx |= c->v.index << CPUID_1_EBX_APIC_ID;
+	l->ebx |= cpus << CPUID_1_EBX_LOGICAL;
+	if (cpus > 1)
+		l->edx |= CPUID_1_EDX_HTT;
+	else
+		l->edx &= ~CPUID_1_EDX_HTT;
+	/* Told by a capability of its own, since the LAPIC does it. */
+	if (vmm_vm_cap(&c->m->vm, KVM_CAP_TSC_DEADLINE_TIMER))
+		l->ecx |= CPUID_1_ECX_DEADLINE;
+}
+
+static void fix_cpuid(struct kvm_cpuid2 *t, const struct vcpu *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nent; i++) {
+		struct kvm_cpuid_entry2 *l = &t->entries[i];
+
+		switch (l->function) {
+		case CPUID_FEATURES:
+			fix_features(l, c);
+			break;
+		case CPUID_TOPOLOGY:
+		case CPUID_TOPOLOGY_V2:
+			fix_topology(l, c->v.index, c->m->cfg->cpus);
+			break;
+		case CPUID_TSC:
+		case CPUID_FREQUENCY:
+			/*
+			 * The host CPU's nominal rates: not the guest TSC's if
+			 * that is scaled or the host itself emulated.
+			 */
+			l->eax = l->ebx = l->ecx = l->edx = 0;
+			break;
+		}
+	}
+}
+
+static int set_cpuid(struct vcpu *c, struct vmm_error *e)
+{
+	struct kvm_cpuid2 *t = vmm_accel_cpuid(c->m->vm.accel, 0, e);
+	int ret;
+
+	if (!t)
+		return -1;
+	fix_cpuid(t, c);
+	ret = vmm_vcpu_set_cpuid(&c->v, t);
+	free(t);
+	if (ret)
+		return vmm_fail(e, VMM_ERR_INTERNAL, "%s: KVM_SET_CPUID2: %s",
+				c->m->vm.accel->path, strerror(-ret));
+	return 0;
+}
+
+/* ---- registers ---- */
+
+/* As firmware leaves it: LINT0 takes the PIC's interrupts, LINT1 NMIs. */
+static int set_lapic(struct vcpu *c, struct vmm_error *e)
+{
+	struct kvm_lapic_state l;
+	uint32_t lint0, lint1;
+	int ret;
+
+	ret = vmm_vcpu_get_lapic(&c->v, &l);
+	if (!ret) {
+		memcpy(&lint0, l.regs + LAPIC_LVT_LINT0, 4);
+		memcpy(&lint1, l.regs + LAPIC_LVT_LINT1, 4);
+		lint0 = (lint0 & ~LVT_MODE) | LVT_EXTINT;
+		lint1 = (lint1 & ~LVT_MODE) | LVT_NMI;
+		memcpy(l.regs + LAPIC_LVT_LINT0, &lint0, 4);
+		memcpy(l.regs + LAPIC_LVT_LINT1, &lint1, 4);
+		ret = vmm_vcpu_set_lapic(&c->v, &l);
+	}
+	if (ret)
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"%s: KVM_GET_LAPIC/KVM_SET_LAPIC: %s",
+				c->m->vm.accel->path, strerror(-ret));
+	return 0;
+}
+
+/*
+ * What firmware would have set and Linux looks at: fast string operations,
+ * and memory write-back by default.  Not every kernel side has these MSRs.
+ */
+static void set_msrs(struct vcpu *c)
+{
+	(void)vmm_vcpu_set_msr(&c->v, MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRING);
+	(void)vmm_vcpu_set_msr(&c->v, MSR_MTRR_DEF_TYPE,
+			       MTRR_ENABLED | MTRR_WRITE_BACK);
+}
+
+static struct kvm_segment flat_segment(uint16_t selector, uint8_t type)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff, .selector = selector, .type = type,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+}
+
+static struct kvm_segment real_segment(uint16_t selector, uint8_t type)
+{
+	return (struct kvm_segment){
+		.base = (uint64_t)selector << 4, .limit = 0xffff,
+		.selector = selector, .type = type, .present = 1, .s = 1,
+	};
+}
+
+static void set_data_segments(struct kvm_sregs *s, struct kvm_segment data)
+{
+	s->ds = s->es = s->fs = s->gs = s->ss = data;
+}
+
+static void real_sregs(struct kvm_sregs *s, const struct boot_state *b)
+{
+	s->cs = real_segment(b->cs, SEG_CODE_RX);
+	set_data_segments(s, real_segment(0, SEG_DATA_RW));
+	s->tr = (struct kvm_segment){
+		.limit = 0xffff, .type = SEG_TSS_BUSY, .present = 1,
+	};
+	s->idt = (struct kvm_dtable){ .base = 0, .limit = 0x3ff };
+	s->gdt = (struct kvm_dtable){ .base = 0, .limit = 0xffff };
+	s->cr0 = CR0_ET;
+	s->cr3 = s->cr4 = s->efer = 0;
+}
+
+static void protected_sregs(struct kvm_sregs *s)
+{
+	s->cs = flat_segment(SEL_CODE32, SEG_CODE_RX);
+	set_data_segments(s, flat_segment(SEL_DATA, SEG_DATA_RW));
+	s->tr = (struct kvm_segment){
+		.base = BOOT_TSS, .limit = BOOT_TSS_SIZE - 1,
+		.selector = SEL_TSS, .type = SEG_TSS_BUSY, .present = 1,
+	};
+	s->gdt = (struct kvm_dtable){
+		.base = BOOT_GDT, .limit = BOOT_GDT_SIZE - 1,
+	};
+	s->idt = (struct kvm_dtable){ .base = 0, .limit = 0 };
+	s->cr0 = CR0_PE | CR0_ET;
+	s->cr3 = s->cr4 = s->efer = 0;
+}
+
+static void long_sregs(struct kvm_sregs *s)
+{
+	protected_sregs(s);
+	s->cs = flat_segment(SEL_CODE64, SEG_CODE_RX);
+	s->cs.db = 0;
+	s->cs.l = 1;
+	s->cr0 |= CR0_NE | CR0_WP | CR0_PG;
+	s->cr3 = BOOT_PML4;
+	s->cr4 = CR4_PAE;
+	s->efer = EFER_LME | EFER_LMA;
+}
+
+int vcpu_start_state(struct vcpu *c, const struct boot_state *b,
+		     struct vmm_error *e)
+{
+	struct kvm_regs r = {
+		.rip = b->rip, .rsp = b->rsp, .rsi = b->rsi, .rbx = b->rbx,
+		.rdi = b->rdi, .rflags = RFLAGS_FIXED,
+	};
+	struct kvm_sregs s;
+	int ret;
+
+	ret = vmm_vcpu_get_sregs(&c->v, &s);
+	if (!ret) {
+		s.ldt = (struct kvm_segment){
+			.type = SEG_LDT, .unusable = 1,
+		};
+		if (b->mode == MODE_REAL)
+			real_sregs(&s, b);
+		else if (b->mode == MODE_PROTECTED)
+			protected_sregs(&s);
+		else
+			long_sregs(&s);
+		ret = vmm_vcpu_set_sregs(&c->v, &s);
+	}
+	if (!ret)
+		ret = vmm_vcpu_set_regs(&c->v, &r);
+	if (ret)
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"%s: can't set the vCPU's registers: %s",
+				c->m->vm.accel->path, strerror(-ret));
+	return 0;
+}
+
+static int create_one(struct vcpu *c, struct machine *m, unsigned int index,
+		      struct vmm_error *e)
+{
+	c->m = m;
+	if (vmm_vcpu_create(&c->v, &m->vm, index, e))
+		return -1;
+	m->n_vcpus++;
+	if (set_cpuid(c, e) || set_lapic(c, e))
+		return -1;
+	set_msrs(c);
+	/* All but the first wait for INIT and start-up IPIs, by reset. */
+	return 0;
+}
+
+int vcpu_create(struct machine *m, struct vmm_error *e)
+{
+	unsigned int i, max = (unsigned int)vmm_vm_cap(&m->vm,
+						       KVM_CAP_MAX_VCPUS);
+
+	/* As the ABI has it: no answer means 4. */
+	if (!max)
+		max = 4;
+	if (m->cfg->cpus > max)
+		return vmm_fail(e, VMM_ERR_HOST,
+				"--cpus %u: %s has at most %u vCPU%s per VM",
+				m->cfg->cpus, m->vm.accel->path, max,
+				max == 1 ? "" : "s");
+	for (i = 0; i < m->cfg->cpus; i++)
+		if (create_one(&m->vcpu[i], m, i, e))
+			return -1;
+	return 0;
+}
+
+/* ---- threads ---- */
+
+static __thread struct kvm_run *this_run;
+
+/*
+ * Arrives during KVM_RUN: ends it with EINTR.  Arrives before: the flag ends
+ * it as soon as it begins.
+ */
+static void on_kick(int sig)
+{
+	(void)sig;
+	if (this_run)
+		this_run->immediate_exit = 1;
+}
+
+int vcpu_init_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_kick };
+
+	/* No SA_RESTART: a write that blocks must come back as well. */
+	return sigaction(KICK_SIGNAL, &sa, NULL);
+}
+
+static void run_failed(struct vcpu *c, int err)
+{
+	pthread_mutex_lock(c->m->lock);
+	machine_end(c->m, END_FAILED, 0, "KVM_RUN on vCPU %u failed: %s",
+		    c->v.index, strerror(err));
+	pthread_mutex_unlock(c->m->lock);
+}
+
+static void *vcpu_thread(void *opaque)
+{
+	struct vcpu *c = opaque;
+
+	this_run = c->v.run;
+	while (!c->m->stopping) {
+		int ret = vmm_vcpu_run(&c->v);
+
+		if (!ret) {
+			vcpu_handle_exit(c);
+		} else if (ret == -EINTR || ret == -EAGAIN) {
+			c->v.run->immediate_exit = 0;
+		} else {
+			run_failed(c, -ret);
+			break;
+		}
+	}
+	this_run = NULL;
+	c->done = 1;
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *c, struct vmm_error *e)
+{
+	sigset_t all, before;
+	int ret;
+
+	/* Signals are the event loop's; the kick alone is for this thread. */
+	sigfillset(&all);
+	sigdelset(&all, KICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ret = pthread_create(&c->thread, NULL, vcpu_thread, c);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret)
+		return vmm_fail(e, VMM_ERR_HOST, "can't start a thread: %s",
+				strerror(ret));
+	c->started = true;
+	return 0;
+}
+
+void vcpu_kick(struct vcpu *c)
+{
+	if (c->started && !c->done)
+		pthread_kill(c->thread, KICK_SIGNAL);
+}
+
+void vcpu_stop(struct vcpu *c)
+{
+	struct timespec ts;
+
+	if (!c->started)
+		return;
+	/* Again and again: one that comes just before a write() is lost. */
+	do {
+		vcpu_kick(c);
+		clock_gettime(CLOCK_REALTIME, &ts);
+		ts.tv_nsec += STOP_RETRY_NS;
+		if (ts.tv_nsec >= 1000000000l) {
+			ts.tv_nsec -= 1000000000l;
+			ts.tv_sec++;
+		}
+	} while (pthread_timedjoin_np(c->thread, NULL, &ts) == ETIMEDOUT);
+	c->started = false;
+}
