@@ -13,8 +13,10 @@
  * host kernel's log goes to; RIG_PRB, where that log is found; RIG_SNAPSHOT, the
  * folder for a saved state.
  */
+#define _GNU_SOURCE
 #include "rigcall.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -284,6 +287,36 @@ int putc(int c, FILE *f)
 		return fputc(c, f);
 	port_byte(c);
 	return c;
+}
+
+/*
+ * Restoring, Bochs copies the file of the RAM, 4 KiB at a time, to a temporary file,
+ * and reads from that what it needs. It is given nothing to copy, and the RAM's file
+ * itself for the temporary one: it only reads there, as all of the RAM is in memory.
+ */
+static char *ram_file;
+
+FILE *fopen64(const char *path, const char *mode)
+{
+	static FILE *(*real)(const char *path, const char *mode);
+	const char *name = strrchr(path, '/');
+
+	if (!real)
+		real = (FILE *(*)(const char *, const char *))dlsym(RTLD_NEXT, "fopen64");
+	if (mode[0] == 'r' && name && strcmp(name, "/memory.ram") == 0) {
+		ram_file = strdup(path);
+		return real("/dev/null", mode);
+	}
+	return real(path, mode);
+}
+
+FILE *tmpfile64(void)
+{
+	FILE *f = ram_file ? fopen(ram_file, "rb") : fdopen(memfd_create("rig", 0), "w+b");
+
+	free(ram_file);
+	ram_file = NULL;
+	return f;
 }
 
 __attribute__((constructor)) static void set_up(void)
