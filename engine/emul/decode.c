@@ -164,7 +164,7 @@ static enum emul_result decode_vex(struct emul *e, uint8_t first,
 	if (e->mode != EMUL_MODE64)
 		d->rex = 0;
 	d->prefixes |= EMUL_PREFIX_VEX;
-	d->vex_reg = (~p1 >> 3) & (e->mode == EMUL_MODE64 ? 0xf : 7);
+	d->vex_reg = (~p1 >> 3) & 0xf;
 	d->vex_l = (p1 >> 2) & 1;
 	*pp = p1 & 3;
 	d->opsize = (d->rex & 8) ? 8 : 4;
@@ -386,9 +386,9 @@ struct spec {
 
 static const struct spec specs[SPEC_COUNT] = {
 	[NONE] = { AT_NONE, S0, 0 },
-	[Eb] = { AT_RM, S1, 0 }, [Ew] = { AT_RM, S2, 0 }, [Ed] = { AT_RM, S4, 0 },
+	[Eb] = { AT_RM, S1, 0 }, [Ew] = { AT_RM, S2, 0 }, [Ez] = { AT_RM, S_Z, 0 },
 	[Ev] = { AT_RM, S_V, 0 }, [Ey] = { AT_RM, S_Y, 0 }, [Ewv] = { AT_RM, S_W16, 0 },
-	[Gb] = { AT_REG, S1, 0 }, [Gw] = { AT_REG, S2, 0 }, [Gd] = { AT_REG, S4, 0 },
+	[Gb] = { AT_REG, S1, 0 }, [Gw] = { AT_REG, S2, 0 },
 	[Gv] = { AT_REG, S_V, 0 }, [Gy] = { AT_REG, S_Y, 0 },
 	[Ry] = { AT_RM_REG, S_MODE, 0 },
 	[Mn] = { AT_MEM, S0, 0 }, [Mb] = { AT_MEM, S1, 0 }, [Mw] = { AT_MEM, S2, 0 },
@@ -544,7 +544,8 @@ static enum emul_result decode_operand(struct emul *e, unsigned int n, enum emul
 		d->mem.seg = override == EMUL_NO_REG ? EMUL_DS : override;
 		return EMUL_DONE;
 	case AT_DI: operand_string(d, o, EMUL_RDI); return EMUL_DONE;
-	case AT_VVVV: operand_gpr(d, o, d->vex_reg); return EMUL_DONE;
+	case AT_VVVV: operand_gpr(d, o, d->vex_reg & (e->mode == EMUL_MODE64 ? 0xf : 7));
+		return EMUL_DONE;
 	case AT_VREG: *o = (struct emul_operand){ EMUL_OPERAND_VEC, o->size, (uint8_t)reg };
 		return EMUL_DONE;
 	}
@@ -576,6 +577,7 @@ static enum emul_result check_legal(struct emul *e, const struct emul_desc *desc
 		return emul_fault(e, VEC_UD);
 	if ((f & F_VEXNDS_REG) && !d->mem.valid)
 		return EMUL_DONE;
+	/* Unused, all four bits must be 1 (0 as decoded) also in 32-bit mode. */
 	if (!(f & F_VEXNDS) && d->vex_reg)
 		return emul_fault(e, VEC_UD);
 	return EMUL_DONE;

@@ -38,6 +38,7 @@
 #define CR4_OSFXSR	0x00000200ull
 #define CR4_UMIP	0x00000800ull
 #define CR4_LA57	0x00001000ull
+#define CR4_FSGSBASE	0x00010000ull
 #define CR4_OSXSAVE	0x00040000ull
 #define XCR0_AVX	0x00000006ull	/* SSE and AVX state */
 #define DR6_BD		0x00002000ull
@@ -141,9 +142,9 @@ enum emul_op {
 /* Operand specifications, named after SDM2 "Opcode Map" with our own additions. */
 enum emul_spec {
 	NONE,
-	Eb, Ew, Ed, Ev, Ey,		/* ModRM.rm: register or memory */
+	Eb, Ew, Ez, Ev, Ey,		/* ModRM.rm: register or memory */
 	Ewv,				/* ... register of operand size, or a word in memory */
-	Gb, Gw, Gd, Gv, Gy,		/* ModRM.reg */
+	Gb, Gw, Gv, Gy,		/* ModRM.reg */
 	Ry,				/* ModRM.rm, always a register, 4 or 8 by mode */
 	Mn, Mb, Mw, Mv, My,		/* memory; n: no access */
 	Mp, Ms, Ma, Mx,			/* far pointer, table, bounds, CMPXCHG8B/16B */

@@ -26,6 +26,7 @@ enum {
 	PFX_C7_REG7, PFX_D6, PFX_E7, PFX_F0, PFX_38_2A, PFX_38_F0, PFX_38_F1, PFX_38_F2, PFX_38_F3,
 	PFX_38_F5, PFX_38_F6, PFX_38_F7, PFX_38_F9, PFX_3A_F0, PFX_AE_0, PFX_AE_1, PFX_AE_2,
 	PFX_AE_3, PFX_AE_5, PFX_AE_7_MEM, PFX_AE_6_MEM, PFX_AE_6_REG, PFX_7_5_0, PFX_C3,
+	PFX_AE_7_REG, PFX_7_1_2, PFX_7_1_3,
 	PFX_7_2_0,
 };
 
@@ -174,7 +175,7 @@ const struct emul_desc emul_map0[256] = {
 };
 
 /* In 64-bit mode opcode 63. */
-const struct emul_desc emul_movsxd = M(MOVSXD, Gv, Ed, NONE, 0);
+const struct emul_desc emul_movsxd = M(MOVSXD, Gv, Ez, NONE, 0);
 
 const struct emul_desc emul_map1[256] = {
 	[0x00] = G(GRP_6, NONE, NONE, NONE, F_PM),
@@ -350,7 +351,8 @@ const struct emul_desc emul_groups[][8] = {
 	[GRP_7_0] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
 	/* MONITOR, MWAIT, CLAC, STAC, TDX, ENCLS */
 	[GRP_7_1] = {
-		LEN, LEN, M(CLAC, NONE, NONE, NONE, F_CPL0), M(STAC, NONE, NONE, NONE, F_CPL0),
+		LEN, LEN, { PFX_7_1_2, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
+		{ PFX_7_1_3, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
 		LEN, LEN, LEN, LEN,
 	},
 	/* XGETBV, XSETBV, VMFUNC, XEND, XTEST, ENCLU */
@@ -393,7 +395,7 @@ const struct emul_desc emul_groups[][8] = {
 		LEN,
 		{ PFX_AE_5, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
 		{ PFX_AE_6_REG, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
-		M(NOP, NONE, NONE, NONE, F_NO66),	/* SFENCE */
+		{ PFX_AE_7_REG, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
 	},
 	[GRP_17] = {
 		[1] = M(BLSR, By, Ey, NONE, F_VEXONLY | F_VEXNDS | F_VEXL0),
@@ -507,6 +509,9 @@ const struct emul_desc emul_prefixed[][4] = {
 		M(CLFLUSH, Mb, NONE, NONE, F_R), M(CLFLUSH, Mb, NONE, NONE, F_R),
 	},
 	[PFX_C3] = { M(MOV, My, Gy, NONE, F_W | F_MEM) },	/* MOVNTI */
+	[PFX_AE_7_REG] = { M(NOP, NONE, NONE, NONE, 0), LEN },	/* SFENCE, PCOMMIT */
+	[PFX_7_1_2] = { M(CLAC, NONE, NONE, NONE, F_CPL0) },
+	[PFX_7_1_3] = { M(STAC, NONE, NONE, NONE, F_CPL0) },
 	[PFX_7_2_0] = { M(XGETBV, NONE, NONE, NONE, 0) },
 	[PFX_7_5_0] = { [2] = LEN },		/* RSTORSSP */
 };

@@ -63,10 +63,24 @@ static bool allowed(const struct emul *e, const ZydisDecodedInstruction *zi, boo
 		switch (zi->mnemonic) {
 		case ZYDIS_MNEMONIC_UD0: case ZYDIS_MNEMONIC_UD1: case ZYDIS_MNEMONIC_UD2:
 			return true;	/* #UD is their job */
+		case ZYDIS_MNEMONIC_JKZD: case ZYDIS_MNEMONIC_JKNZD:
+			return true;	/* Xeon Phi's mask jumps */
 		default:
 			break;
 		}
-		/* Xeon Phi's MVEX in the place of EVEX. */
+		switch (zi->mnemonic) {
+		case ZYDIS_MNEMONIC_UD0: case ZYDIS_MNEMONIC_UD1: case ZYDIS_MNEMONIC_UD2:
+			return true;	/* #UD is their job */
+		case ZYDIS_MNEMONIC_JKZD: case ZYDIS_MNEMONIC_JKNZD:
+			return true;	/* Xeon Phi's mask jumps */
+		default:
+			break;
+		}
+		/* Xeon Phi's own: MVEX in the place of EVEX, jumps and masks in VEX. */
+		if ((d->prefixes & EMUL_PREFIX_VEX) && d->map == 1 &&
+		    (d->opcode == 0x84 || d->opcode == 0x85 || d->opcode == 0x74 ||
+		     d->opcode == 0x75) && zi->meta.isa_set == ZYDIS_ISA_SET_KNCE)
+			return true;
 		return zi->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX;
 	}
 	/* MPX with bound register 4-7: a NOP on every CPU without MPX. */
