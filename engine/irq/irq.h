@@ -52,6 +52,8 @@ int lapic_set_base(struct lapic *l, u64 base, bool host);
 /* IA32_TSC_DEADLINE, in guest TSC units. [t] */
 u64 lapic_get_deadline(struct lapic *l);
 void lapic_set_deadline(struct lapic *l, u64 guest_tsc);
+/* v->tsc_offset was changed: an armed deadline moves with it. [t] */
+void lapic_tsc_changed(struct lapic *l);
 /* CR8 = TPR[7:4]. [t] */
 u64 lapic_get_cr8(struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u64 cr8);
@@ -72,6 +74,13 @@ u8 lapic_sipi_vector(struct lapic *l);
 void lapic_get_state(struct lapic *l, void *regs);
 int lapic_set_state(struct lapic *l, const void *regs);
 
+/*
+ * Split irqchip: the level-triggered vector whose EOI user space's I/O APIC waits
+ * for (UEXIT_IOAPIC_EOI), or -1; asking clears it. To be asked after register
+ * writes that can be an EOI (MMIO offset 0xb0, MSR 0x80b). [t]
+ */
+int lapic_take_user_eoi(struct lapic *l);
+
 /* An interrupt message, as on the system bus or from an MSI. */
 struct irq_msg {
 	u32 dest;
@@ -87,9 +96,19 @@ int irq_msi(struct vm *vm, u64 address, u32 data);
 
 /* -- I/O APIC, 8259s, 8254, routing -------------------------------------------- */
 
-/* Sleep. pit_create: after irqchip_create, ERR_EXIST if there is one. */
+/*
+ * Sleep. With vm->split_irqchip set before, irqchip_create() makes only an empty
+ * routing table (for MSI routes): no chips, ports, MMIO. pit_create() uses
+ * vm->irqchip: ERR_NXIO if there is none, ERR_EXIST if it has a PIT.
+ */
 int irqchip_create(struct vm *vm, struct irqchip **out);
 int pit_create(struct vm *vm);
+/*
+ * Are ticks that the guest was too slow for made up for (the default)? At most
+ * 1000 are remembered. ERR_NXIO without a PIT.
+ */
+int pit_set_reinject(struct irqchip *c, bool on);
+/* The PIT too. NULL is fine. No vCPU of the VM runs any more. */
 void irqchip_destroy(struct irqchip *c);
 
 /*
@@ -124,7 +143,10 @@ void ioapic_eoi(struct irqchip *c, u8 vector);
 bool irqchip_pio(struct irqchip *c, u16 port, u8 size, bool in, u32 *val);
 bool irqchip_mmio(struct irqchip *c, u64 gpa, void *data, unsigned size, bool write);
 
-/* State in the layout of struct kvm_irqchip's chip union, kvm_pit_state2. */
+/*
+ * State in the layouts of struct kvm_irqchip's chip union (chip as in routes) and
+ * struct kvm_pit_state2; n is the space there is. ERR_INVAL, ERR_NXIO.
+ */
 int irqchip_get_state(struct irqchip *c, unsigned chip, void *state, size_t n);
 int irqchip_set_state(struct irqchip *c, unsigned chip, const void *state, size_t n);
 int pit_get_state(struct irqchip *c, void *state, size_t n);
