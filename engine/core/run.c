@@ -5,7 +5,7 @@
  */
 #include "../vmm.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 #include "../x86/emulate.h"
 #include "event.h"
 #include "regs.h"
@@ -89,7 +89,7 @@ static int wait_runnable(struct vcpu *v)
 
 static void record_exit(struct vcpu *v)
 {
-	struct trace_entry *t = &v->trace[v->trace_next++ % TRACE_ENTRIES];
+	struct exit_record *t = &v->trace[v->trace_next++ % TRACE_ENTRIES];
 
 	t->tsc = rdtsc();
 	t->rip = v->exit.rip;

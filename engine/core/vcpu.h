@@ -138,7 +138,7 @@ struct exit_info {
 #define TRACE_ENTRIES	256	/* power of two */
 
 /* One entry of the flight recorder: the last exits of each vCPU. */
-struct trace_entry {
+struct exit_record {
 	u64 tsc;
 	u64 rip;
 	u64 qual;
@@ -214,7 +214,7 @@ struct vcpu {
 	u64 guest_efer_valid;
 
 	u32 trace_next;
-	struct trace_entry *trace; /* TRACE_ENTRIES */
+	struct exit_record *trace; /* TRACE_ENTRIES */
 	struct vcpu_stats stats;
 };
 

@@ -2,7 +2,7 @@
 /* Choosing a back end, and the life of a VM. */
 #include "../vmm.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 
 const struct backend *backend;
 struct backend_caps backend_caps;

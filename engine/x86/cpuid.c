@@ -5,7 +5,7 @@
  */
 #include "../vmm.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 #include "../core/regs.h"
 
 #define FLAG_INDEX	1	/* KVM_CPUID_FLAG_SIGNIFCANT_INDEX */

@@ -10,7 +10,7 @@
  */
 #include "emulate.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 #include "../core/regs.h"
 #include "../emul/emul.h"
 #include "../vmm.h"

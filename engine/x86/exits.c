@@ -2,7 +2,7 @@
 /* What exits mean, for both vendors. */
 #include "../vmm.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 #include "../core/regs.h"
 #include "emulate.h"
 

@@ -2,7 +2,7 @@
 /* MSRs that exit: those of the engine, then the back end's, then #GP. */
 #include "../vmm.h"
 
-#include "../arch/insn.h"
+#include "arch/insn.h"
 #include "../core/regs.h"
 
 #define MTRR_VAR_COUNT	8

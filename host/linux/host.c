@@ -10,6 +10,7 @@
 #include <linux/vtime.h>
 #include <asm/desc.h>
 #include <asm/fpu/xcr.h>
+#include <asm/tlbflush.h>
 #include <asm/tsc.h>
 
 #include "vmm.h"
@@ -59,6 +60,23 @@ void host_page_free(void *page)
 	if (page)
 		atomic64_dec(&host_pages);
 	free_page((unsigned long)page);
+}
+
+void *host_pages_alloc(unsigned int n)
+{
+	void *p = alloc_pages_exact(n * PAGE_SIZE, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+
+	if (p)
+		atomic64_add(n, &host_pages);
+	return p;
+}
+
+void host_pages_free(void *pages, unsigned int n)
+{
+	if (!pages)
+		return;
+	atomic64_sub(n, &host_pages);
+	free_pages_exact(pages, n * PAGE_SIZE);
 }
 
 struct hphys host_phys(const void *page)
@@ -157,6 +175,12 @@ void host_fpu_check(struct vcpu *v)
 		switch_fpu_return();
 }
 
+/* The kernel keeps a shadow of CR4 per CPU, for its TLB flushes among others. */
+void host_cr4_update(u64 set, u64 clear)
+{
+	cr4_update_irqsoff(set, clear);
+}
+
 u64 host_xcr0(void)
 {
 	return xcr0;
@@ -196,6 +220,11 @@ void host_kick_all(struct vm *vm)
 u64 host_time_ns(void)
 {
 	return ktime_get_ns();
+}
+
+u64 host_tsc(void)
+{
+	return rdtsc();
 }
 
 u64 host_tsc_khz(void)

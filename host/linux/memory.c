@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/io.h>
 #include <linux/pgtable.h>
 #include <linux/uaccess.h>
 

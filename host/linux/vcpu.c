@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /* vCPU descriptors: loading onto a CPU, running, blocking, the shared page. */
 #include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -271,7 +272,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* -- Lifetime ----------------------------------------------------------------- */
 
-static void free_host_vcpu(struct host_vcpu *h)
+void free_host_vcpu(struct host_vcpu *h)
 {
 	if (h->fpu.fpstate)
 		fpu_free_guest_fpstate(&h->fpu);
@@ -281,19 +282,14 @@ static void free_host_vcpu(struct host_vcpu *h)
 }
 
 /*
- * The engine's vCPU lives as long as its VM; with the descriptor goes only what
- * a program needs to run it.
+ * The vCPU lives as long as its VM, so that interrupts can be sent to it from
+ * anywhere without a lock. What goes with the descriptor is a reference.
  */
 static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct host_vcpu *h = file->private_data;
-	struct host_vm *vm = h->vm;
 
-	mutex_lock(&vm->lock);
-	vcpu_destroy(h->v);
-	mutex_unlock(&vm->lock);
-	free_host_vcpu(h);
-	host_vm_put(vm);
+	host_vm_put(h->vm);
 	return 0;
 }
 
@@ -325,36 +321,49 @@ static struct host_vcpu *alloc_host_vcpu(struct host_vm *vm)
 	return h;
 }
 
-long vcpu_dev_create(struct host_vm *vm, u32 id)
+static long create_vcpu(struct host_vm *vm, struct host_vcpu *h, u32 id)
 {
-	struct host_vcpu *h;
-	long rc;
-	int fd;
+	struct file *file;
+	int fd, rc;
 
-	h = alloc_host_vcpu(vm);
-	if (!h)
-		return -ENOMEM;
-	mutex_lock(&vm->lock);
-	rc = vm->vm->vcpu_count ? -EEXIST : 0;	/* one for now */
-	if (!rc)
-		rc = vcpu_create(vm->vm, id, h, h->pio, &h->v);
-	if (rc)
-		goto out;
+	/* One for now. */
+	if (vm->vm->vcpu_count)
+		return -EEXIST;
+	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile("vmm-vcpu", &vcpu_fops, h, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	refcount_inc(&vm->refs);	/* the file's */
+	rc = vcpu_create(vm->vm, id, h, h->pio, &h->v);
+	if (rc) {
+		put_unused_fd(fd);
+		fput(file);		/* later, and drops the reference */
+		return rc;
+	}
 	load(h);
 	vcpu_reset(h->v, false);
 	unload(h);
 	vcpu_publish(h->v);
-	refcount_inc(&vm->refs);
-	fd = anon_inode_getfd("vmm-vcpu", &vcpu_fops, h, O_RDWR | O_CLOEXEC);
-	if (fd >= 0) {
-		mutex_unlock(&vm->lock);
-		return fd;
-	}
-	rc = fd;
-	vcpu_destroy(h->v);
-	refcount_dec(&vm->refs);
-out:
+	fd_install(fd, file);
+	return fd;
+}
+
+long vcpu_dev_create(struct host_vm *vm, u32 id)
+{
+	struct host_vcpu *h = alloc_host_vcpu(vm);
+	long rc;
+
+	if (!h)
+		return -ENOMEM;
+	mutex_lock(&vm->lock);
+	/* On the VM's list at once: its destruction frees it in any case. */
+	h->next = vm->vcpus;
+	vm->vcpus = h;
+	rc = create_vcpu(vm, h, id);
 	mutex_unlock(&vm->lock);
-	free_host_vcpu(h);
 	return rc;
 }

@@ -63,6 +63,12 @@ static void destroy(struct host_vm *h)
 	if (h->notifier_on)
 		mmu_notifier_unregister(&h->notifier, h->mm);
 	vm_destroy(h->vm);
+	while (h->vcpus) {
+		struct host_vcpu *vcpu = h->vcpus;
+
+		h->vcpus = vcpu->next;
+		free_host_vcpu(vcpu);
+	}
 	cpus_put();
 	mmdrop(h->mm);
 	kfree(h);
@@ -173,7 +179,7 @@ static long set_memory(struct host_vm *h, void __user *arg)
 	return rc;
 }
 
-/* Accepted: this engine keeps no such area while real mode runs on hardware. */
+/* Accepted: this engine keeps no such area, as real mode runs on hardware. */
 static long set_identity_map(struct host_vm *h, void __user *arg)
 {
 	u64 addr;

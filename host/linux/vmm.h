@@ -21,6 +21,22 @@
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
 
+/* The engine has its own names for these, in the manual's numbering. */
+#undef BIT
+#undef AR_S
+#undef AR_P
+#undef AR_AVL
+#undef AR_L
+#undef AR_DB
+#undef AR_G
+#undef EFER_SCE
+#undef EFER_LME
+#undef EFER_LMA
+#undef EFER_NXE
+#undef EFER_NX
+#undef EFER_SVME
+#undef EFER_FFXSR
+
 #include "engine/vmm.h"
 
 struct host_vm {
@@ -30,9 +46,11 @@ struct host_vm {
 	struct mm_struct *mm;		/* address space of process slots */
 	struct mmu_notifier notifier;
 	bool notifier_on;
+	struct host_vcpu *vcpus;	/* all, linked; freed with the VM */
 };
 
 struct host_vcpu {
+	struct host_vcpu *next;
 	struct vcpu *v;			/* constant */
 	struct host_vm *vm;		/* constant, referenced */
 	struct mutex mutex;
@@ -57,6 +75,7 @@ long vm_check_extension(struct host_vm *h, unsigned long cap);
 
 /* vcpu.c */
 long vcpu_dev_create(struct host_vm *h, u32 id);
+void free_host_vcpu(struct host_vcpu *h);
 
 /* irq_ioctl.c: lock held as it needs. */
 long vm_irq_ioctl(struct host_vm *h, unsigned int cmd, void __user *arg);

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# make help lists the targets.
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+
+BUILD := build
+CC ?= gcc
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+CFLAGS := -std=gnu11 -O2 -g $(WARN)
+UNIT_TESTS :=
+UNIT_TESTS_LONG :=
+
+# The kernel that the module is for: the rig's, or with NATIVE=1 this machine's.
+ifeq ($(NATIVE),)
+KERNEL_RELEASE = $(notdir $(patsubst %/build,%,$(firstword $(wildcard /lib/modules/6.1*-cloud-amd64/build))))
+else
+KERNEL_RELEASE = $(shell uname -r)
+endif
+KERNEL_DIR ?= /lib/modules/$(KERNEL_RELEASE)/build
+
+include $(sort $(wildcard rig/rules.mk lib/rules.mk vellum/rules.mk tables/rules.mk \
+	bench/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
+
+.PHONY: all module run test check unit lint bench clean help setup
+
+all: module $(BUILD)/vellum
+
+setup:
+	@./setup.sh
+
+# -- The module ------------------------------------------------------------------
+MODULE_SOURCES := $(shell find engine host/linux include -type f)
+KMOD := $(BUILD)/kmod
+
+module: $(BUILD)/vmm.ko
+
+$(BUILD)/vmm.ko: $(MODULE_SOURCES) Makefile
+	@mkdir -p $(KMOD)
+	@for d in engine host include; do \
+		mkdir -p $(KMOD)/$$d; cp -rsf $(CURDIR)/$$d/. $(KMOD)/$$d/; done
+	@find $(KMOD) -xtype l -delete
+	@ln -sf $(CURDIR)/host/linux/Kbuild $(KMOD)/Kbuild
+	@$(MAKE) -C $(KERNEL_DIR) M=$(CURDIR)/$(KMOD) CC=$(CC) modules >$(BUILD)/kmod.log 2>&1 || \
+		{ cat $(BUILD)/kmod.log; exit 1; }
+	@grep -E 'warning|objtool' $(BUILD)/kmod.log || true
+	@cp $(KMOD)/vmm.ko $@
+
+clean:
+	rm -rf $(BUILD)
