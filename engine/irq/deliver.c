@@ -26,16 +26,13 @@ static struct lapic *vcpu_lapic(struct vm *vm, u32 id)
 
 static u64 all_vcpus(struct vm *vm)
 {
-	u32 left = LOAD_ACQUIRE(&vm->vcpu_count);
+	u32 n = LOAD_ACQUIRE(&vm->vcpu_count);
 	u64 mask = 0;
 	u32 id;
 
-	for (id = 0; id < VCPUS_MAX && left; id++) {
-		if (!LOAD(&vm->vcpus[id]))
-			continue;
-		mask |= BIT(id);
-		left--;
-	}
+	for (id = 0; id < n && id < VCPUS_MAX; id++)
+		if (LOAD(&vm->vcpus[id]))
+			mask |= BIT(id);
 	return mask;
 }
 

@@ -57,9 +57,9 @@ static int winner(const struct abi_pic *s, bool master)
 /* INTR is wired to every LINT0 and, past a disabled APIC, to the CPU. */
 static void intr_changed(struct irqchip *c, bool rose, u64 *kick)
 {
-	u32 id;
+	u32 n = LOAD_ACQUIRE(&c->vm->vcpu_count), id;
 
-	for (id = 0; id < VCPUS_MAX; id++) {
+	for (id = 0; id < n && id < VCPUS_MAX; id++) {
 		struct vcpu *v = LOAD_ACQUIRE(&c->vm->vcpus[id]);
 		struct lapic *l = v ? LOAD_ACQUIRE(&v->lapic) : NULL;
 
