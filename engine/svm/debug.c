@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Debug registers. DR6 and DR7 are in the VMCB. DR0-DR3 are not: they are loaded
+ * when the guest touches any debug register (accesses exit until then) or has a
+ * breakpoint enabled, and stay loaded until the vCPU leaves the CPU. VMEXIT has
+ * cleared DR7, so the guest's addresses do nothing in the host. Where the host has
+ * breakpoints of its own, both sides' are swapped around each VMRUN instead.
+ */
+#include "svm.h"
+
+#include "arch/insn.h"
+
+#define DR7_ENABLES	BITS(7, 0)
+
+static void write_addresses(const u64 dr[4])
+{
+	write_dr0(dr[0]);
+	write_dr1(dr[1]);
+	write_dr2(dr[2]);
+	write_dr3(dr[3]);
+}
+
+static void read_addresses(u64 dr[4])
+{
+	dr[0] = read_dr0();
+	dr[1] = read_dr1();
+	dr[2] = read_dr2();
+	dr[3] = read_dr3();
+}
+
+static void intercept_access(struct svm_vcpu *s, bool on)
+{
+	s->vmcb->c.dr_read = s->vmcb->c.dr_write = on ? 0xffff : 0;
+	vmcb_touch(s, CLEAN_INTERCEPTS);
+}
+
+static bool host_uses(const struct svm_vcpu *s)
+{
+	return s->host_dr7 & DR7_ENABLES;
+}
+
+static void load_guest(struct svm_vcpu *s)
+{
+	write_addresses(s->v.dr);
+	s->debug_loaded = true;
+	intercept_access(s, false);
+}
+
+void svm_debug_load(struct svm_vcpu *s)
+{
+	if (!s->debug_loaded && !host_uses(s))
+		load_guest(s);
+}
+
+void svm_debug_put(struct svm_vcpu *s)
+{
+	if (!s->debug_loaded)
+		return;
+	read_addresses(s->v.dr);
+	s->debug_loaded = false;
+	intercept_access(s, true);
+}
+
+void svm_debug_swap_in(struct svm_vcpu *s)
+{
+	load_guest(s);
+}
+
+void svm_debug_swap_out(struct svm_vcpu *s)
+{
+	svm_debug_put(s);
+	write_addresses(s->host_dr);
+	write_dr7(s->host_dr7);
+}
+
+void svm_sync_debug(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+
+	if (s->debug_loaded)
+		read_addresses(v->dr);
+	v->dr6 = s->vmcb->s.dr6;
+	v->dr7 = s->vmcb->s.dr7;
+}
+
+void svm_set_debug(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+
+	s->vmcb->s.dr6 = v->dr6;
+	s->vmcb->s.dr7 = v->dr7;
+	vmcb_touch(s, CLEAN_DR);
+	if (s->debug_loaded)
+		write_addresses(v->dr);
+	else if (v->dr7 & DR7_ENABLES)
+		svm_debug_load(s);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* Into the guest and out again. */
+#include "svm.h"
+
+#include "../irq/irq.h"
+#include "../x86/exits.h"
+#include "arch/insn.h"
+#include "svm/insn.h"
+
+#define DR7_ENABLES	BITS(7, 0)
+#define DR6_BS		BIT(14)
+
+static void new_asid(struct svm_vcpu *s)
+{
+	struct svm_cpu *c = s->cpu;
+
+	if (c->next_asid >= svm_features.asids) {
+		c->generation++;
+		c->next_asid = 1;
+		s->vmcb->c.tlb_control = TLB_FLUSH_ALL;
+	}
+	s->vmcb->c.asid = c->next_asid++;
+	s->asid_generation = c->generation;
+	vmcb_touch(s, CLEAN_ASID);
+}
+
+static void write_regs(struct svm_vcpu *s)
+{
+	struct vcpu *v = &s->v;
+
+	if (v->reg_dirty & REG_RSP)
+		s->vmcb->s.rsp = v->gpr[GPR_RSP];
+	if (v->reg_dirty & REG_RFLAGS)
+		s->vmcb->s.rflags = v->rflags;
+}
+
+static inline u8 tpr_class(struct svm_vcpu *s)
+{
+	return s->tpr ? *s->tpr >> 4 : s->v.user_cr8 & 15;
+}
+
+/* The guest moved CR8 without an exit. */
+static void tpr_changed(struct svm_vcpu *s, u8 class)
+{
+	if (s->tpr) {
+		*s->tpr = class << 4;
+		lapic_tpr_changed(s->v.lapic);
+	} else {
+		s->v.user_cr8 = class;
+	}
+}
+
+static inline void prepare(struct svm_vcpu *s, u8 class)
+{
+	struct vcpu *v = &s->v;
+	struct vmcb *b = s->vmcb;
+
+	b->s.rax = v->gpr[GPR_RAX];
+	b->s.rip = v->rip;
+	if (v->reg_dirty & (REG_RSP | REG_RFLAGS))
+		write_regs(s);
+	if (UNLIKELY(b->s.cr2 != v->cr2)) {
+		b->s.cr2 = v->cr2;
+		vmcb_touch(s, CLEAN_CR2);
+	}
+	if (UNLIKELY((u8)b->c.int_ctl != class)) {
+		b->c.int_ctl = (b->c.int_ctl & ~INT_CTL_TPR) | class;
+		vmcb_touch(s, CLEAN_TPR);
+	}
+	if (UNLIKELY(s->asid_generation != s->cpu->generation))
+		new_asid(s);
+	if (UNLIKELY(s->event.type))
+		svm_prepare_event(s);
+}
+
+/* Registers that only some guests or hosts have different: rarely any. */
+static inline bool switches_xcr0(struct svm_vcpu *s)
+{
+	return s->v.xcr0 != s->host_xcr0 && s->host_xcr0 && (s->v.cr4 & CR4_OSXSAVE);
+}
+
+static void switch_with_breakpoints(struct svm_vcpu *s, u32 shadow)
+{
+	svm_debug_swap_in(s);
+	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	svm_debug_swap_out(s);
+}
+
+static inline void world_switch(struct svm_vcpu *s)
+{
+	struct vcpu *v = &s->v;
+	u32 shadow = s->vmcb->c.int_state & INT_STATE_SHADOW;
+	bool xcr0 = switches_xcr0(s), xss = s->host_xss != v->xss;
+	u16 ldt = read_ldtr();
+
+	if (UNLIKELY(xcr0))
+		xsetbv(0, v->xcr0);
+	if (UNLIKELY(xss))
+		wrmsr(MSR_XSS, v->xss);
+	if (LIKELY(!(s->host_dr7 & DR7_ENABLES)))
+		svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	else
+		switch_with_breakpoints(s, shadow);
+	if (UNLIKELY(ldt))
+		load_ldtr(ldt);
+	if (UNLIKELY(xcr0))
+		xsetbv(0, s->host_xcr0);
+	if (UNLIKELY(xss))
+		wrmsr(MSR_XSS, s->host_xss);
+}
+
+static inline void collect(struct svm_vcpu *s)
+{
+	struct vcpu *v = &s->v;
+	struct vmcb *b = s->vmcb;
+
+	v->gpr[GPR_RAX] = b->s.rax;
+	v->cr2 = b->s.cr2;
+	v->rip = v->exit.rip = b->s.rip;
+	v->reg_valid = REG_RIP;
+	v->reg_dirty = 0;
+	v->exit.reason = svm_exit_index(b->c.exit_code);
+	v->exit.qual = b->c.exit_info1;
+	v->exit.insn_len = svm_features.nrips ? (u32)(b->c.next_rip - b->s.rip) : 0;
+	v->exit.flags = 0;
+	v->injected.type = EVENT_NONE;
+	b->c.clean = svm_features.clean_bits ? CLEAN_ALL : 0;
+	b->c.tlb_control = TLB_KEEP;
+	b->c.event_inject = 0;
+}
+
+/*
+ * #MC exits: the machine is the host's. A host built without machine checks has
+ * no gate for it and stops at the exit instead.
+ */
+static void pass_machine_check(void)
+{
+	struct table_reg idt;
+	const u8 *gate;
+
+	store_idt(&idt);
+	if (idt.limit < 16 * (VEC_MC + 1) - 1)
+		return;
+	gate = (const u8 *)(uintptr_t)idt.base + 16 * VEC_MC;
+	if (gate[5] & BIT(7))
+		raise_machine_check();
+}
+
+void svm_enter(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+	u8 class = tpr_class(s), left;
+
+	prepare(s, class);
+	world_switch(s);
+	collect(s);
+	if (UNLIKELY(s->vmcb->c.exit_int_info & EVENT_INJ_V))
+		svm_recover_event(s, s->vmcb->c.exit_int_info);
+	s->event.type = EVENT_NONE;
+	if (UNLIKELY(s->nmi_masked | s->step | s->nmi_window))
+		svm_track_nmi(s);
+	left = s->vmcb->c.int_ctl & 15;
+	if (UNLIKELY(left != class))
+		tpr_changed(s, left);
+	if (UNLIKELY(v->exit.reason == EXIT_EXCEPTION(VEC_MC)))
+		pass_machine_check();
+}
+
+static bool in_64bit_mode(const struct vmcb_save *b)
+{
+	return (b->efer & EFER_LMA) && (b->cs.attrib & BIT(9));
+}
+
+/* RFLAGS.RF ends with the instruction, RFLAGS.TF traps after it. */
+static void end_of_instruction(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+	u64 rflags = vcpu_rflags(v);
+
+	vcpu_set_rflags(v, rflags & ~RFLAGS_RF);
+	if (rflags & RFLAGS_TF) {
+		s->vmcb->s.dr6 |= DR6_BS;
+		vmcb_touch(s, CLEAN_DR);
+		vcpu_raise(v, VEC_DB);
+	}
+}
+
+void svm_skip(struct vcpu *v)
+{
+	struct vmcb *b = to_svm(v)->vmcb;
+	u32 length = v->exit.insn_len;
+	u64 rip;
+
+	if (UNLIKELY(!length)) {
+		length = x86_insn_length(v);
+		if (!length)
+			return;
+	}
+	rip = v->rip + length;
+	if (UNLIKELY((rip >> 32) && !in_64bit_mode(&b->s)))
+		rip = (u32)rip;
+	v->rip = rip;
+	b->c.int_state &= ~INT_STATE_SHADOW;
+	if (UNLIKELY(b->s.rflags & (RFLAGS_RF | RFLAGS_TF)))
+		end_of_instruction(v);
+}
