@@ -6,7 +6,7 @@
  * BIOS for the memory map and enter the kernel as Documentation/x86/boot.rst,
  * "64-bit Boot Protocol", wants it.
  *
- * LOW holds, as image.py lays it out: boot_params, command line (0x1000), and at
+ * LOW holds, as bochs.py lays it out: boot_params, command line (0x1000), and at
  * 0x2000 page tables that map the low 4 GiB onto themselves.
  *
  * Assembled for any address: absolute addresses are spelled ROM + offset.
@@ -20,13 +20,8 @@
 #define BP_E820_ENTRIES	0x1e8
 #define BP_E820_TABLE	0x2d0
 #define E820_MAX	128
-#define BP_FLAGS	0xffc		/* ours: last word of boot_params' page */
-#define FLAG_LOCK_VMX	1
 
-#define MSR_FEATURE_CONTROL	0x3a
 #define MSR_EFER		0xc0000080
-#define LAPIC_ICR		0xfee00300
-#define AP_TRAMPOLINE		0x70000
 
 #define AT(sym) (ROM + sym - _start)
 
@@ -88,29 +83,6 @@ protected:
 	movl %eax, %es
 	movl %eax, %ss
 
-	testl $FLAG_LOCK_VMX, LOW + BP_FLAGS
-	jz long_mode
-	/*
-	 * Firmware that forbids VMX: locked with neither enable bit, on every CPU.
-	 * The others run the trampoline after INIT and SIPI, and stay halted until
-	 * Linux sends its own.
-	 */
-	movl $MSR_FEATURE_CONTROL, %ecx
-	movl $1, %eax
-	xorl %edx, %edx
-	wrmsr
-	movl $AT(trampoline), %esi
-	movl $AP_TRAMPOLINE, %edi
-	movl $(trampoline_end - trampoline), %ecx
-	rep movsb
-	movl $0x000c4500, LAPIC_ICR	/* INIT, all but self */
-	movl $20000, %ecx
-1:	loop 1b
-	movl $(0x000c4600 | AP_TRAMPOLINE >> 12), LAPIC_ICR
-	movl $20000, %ecx
-1:	loop 1b
-
-long_mode:
 	movl %cr4, %eax
 	orl $0x20, %eax			/* PAE */
 	movl %eax, %cr4
@@ -134,17 +106,6 @@ start_kernel:
 	movl $LOW, %esi
 	movl $KERNEL, %eax
 	jmp *%rax
-
-	.code16
-trampoline:
-	movl $MSR_FEATURE_CONTROL, %ecx
-	movl $1, %eax
-	xorl %edx, %edx
-	wrmsr
-1:	cli
-	hlt
-	jmp 1b
-trampoline_end:
 
 	.balign 8
 gdt:

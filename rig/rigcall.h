@@ -43,7 +43,6 @@ enum {
 	RIG_END_ASKED = 70, /* by a signal, or rig/run went away */
 	RIG_END_RESET,	    /* the host was reset */
 	RIG_END_LOAD,	    /* $RIG_LOADS or a file named there cannot be read */
-	RIG_END_BOCHS,	    /* Bochs left by itself */
 };
 
 /*

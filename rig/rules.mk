@@ -11,7 +11,7 @@ RIG_WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 RIG_RELEASE := $(shell cat $(RIG_OUT)/kernel/RELEASE 2>/dev/null)
 RIG_KDIR := $(RIG_OUT)/kernel/lib/modules/$(RIG_RELEASE)/kernel
 RIG_BUSYBOX := $(RIG_OUT)/busybox/bin/busybox
-RIG_ROM_SIZE := 1024
+RIG_ROM_SIZE := 512
 
 # Stock modules at hand on the host, in the order that they depend on each other
 RIG_MODULES := virt/lib/irqbypass arch/x86/kvm/kvm arch/x86/kvm/kvm-intel \

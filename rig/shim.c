@@ -11,7 +11,7 @@
  *
  * Environment: RIG_FD, the socket to rig/run; RIG_LOADS; RIG_KLOG, the file the
  * host kernel's log goes to; RIG_PRB, where that log is found; RIG_SNAPSHOT, the
- * folder for a saved state.
+ * folder for a saved state; RIG_LOCK_VMX, if firmware is to have forbidden VMX.
  */
 #define _GNU_SOURCE
 #include "rigcall.h"
@@ -42,6 +42,12 @@ void mem_write(uint64_t pa, unsigned int len, const void *buf)
 uint64_t time_usec(void *pc) __asm__("_ZN14bx_pc_system_c9time_usecEv");
 bool save_state(void *sim, const char *dir)
 	__asm__("_ZN13bx_real_sim_c10save_stateEPKc");
+extern void **bx_cpu_array;
+void deliver_nmi(void *cpu) __asm__("_ZN8BX_CPU_C11deliver_NMIEv");
+void *bochs_root(void *sim) __asm__("_ZN13bx_real_sim_c14get_bochs_rootEv");
+void *find_number(void *sim, const char *name, void *root)
+	__asm__("_ZN13bx_real_sim_c13get_param_numEPKcP10bx_param_c");
+void set_number(void *param, int64_t value) __asm__("_ZN15bx_shadow_num_c3setEl");
 
 static int channel = -1;
 
@@ -118,17 +124,48 @@ static void end(int status)
 	_exit(status);
 }
 
-/* Bochs leaves through here after a panic of its own, such as a triple fault. */
-void exit(int status)
+/* At a panic of its own, such as a triple fault, Bochs says so before it tidies up. */
+size_t fwrite(const void *data, size_t size, size_t n, FILE *f)
 {
-	end(status ? status : RIG_END_BOCHS);
-	__builtin_unreachable();
+	static size_t (*real)(const void *data, size_t size, size_t n, FILE *f);
+	static const char panic[] = "Bochs is exiting";
+
+	if (f == stderr && memmem(data, size * n, panic, sizeof(panic) - 1))
+		save_klog();
+	if (!real)
+		real = (size_t (*)(const void *, size_t, size_t, FILE *))dlsym(RTLD_NEXT, "fwrite");
+	return real(data, size, n, f);
 }
 
+/*
+ * SIGUSR1: save the log and end. SIGUSR2: an NMI, at which the kernel of a host that
+ * hangs panics, and thereby says where it was.
+ */
 static void on_signal(int sig)
 {
-	(void)sig;
-	end(RIG_END_ASKED);
+	if (sig == SIGUSR1)
+		end(RIG_END_ASKED);
+	deliver_nmi(bx_cpu_array[0]);
+}
+
+/*
+ * Firmware that forbids VMX: IA32_FEATURE_CONTROL locked with no enable bit, on every
+ * CPU. Bochs' BIOS has locked it with VMX on by now, so the guest itself cannot.
+ */
+static void lock_vmx_off(void)
+{
+	char name[64];
+	void *msr;
+
+	for (int cpu = 0; cpu < 64; cpu++) {
+		snprintf(name, sizeof(name), "cpu%d.MSR.ia32_feature_ctrl", cpu);
+		msr = find_number(SIM, name, bochs_root(SIM));
+		if (!msr && cpu == 0)
+			end(RIG_END_LOAD);
+		if (!msr)
+			return;
+		set_number(msr, 1);
+	}
 }
 
 /* Lines of "physical-address file-offset length path" */
@@ -157,6 +194,8 @@ static void load_images(void)
 		free(buf);
 	}
 	fclose(f);
+	if (getenv("RIG_LOCK_VMX"))
+		lock_vmx_off();
 }
 
 static int32_t call_write(struct rig_call *c)
@@ -321,13 +360,14 @@ FILE *tmpfile64(void)
 
 __attribute__((constructor)) static void set_up(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	const char *fd = getenv("RIG_FD");
 
 	if (!fd) /* a child of Bochs, or Bochs by hand */
 		return;
 	channel = atoi(fd);
 	sigaction(SIGUSR1, &sa, NULL);
+	sigaction(SIGUSR2, &sa, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to outlive rig/run */
 	unsetenv("LD_PRELOAD");
 }

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -10,7 +11,6 @@ import subprocess
 import klog
 
 LOW, ROM, IPS = 0x60000, 0xd0000, 100000000
-FLAG_LOCK_VMX = 1  # boot.S
 SNAPSHOTS_KEPT = 6
 DEFAULT_MODEL = "broadwell_ult"
 
@@ -18,7 +18,6 @@ DEFAULT_MODEL = "broadwell_ult"
 ENDS = {
     71: "the host was reset (it panicked, or COMMAND rebooted it)",
     72: "the kernel image could not be read",
-    73: "Bochs stopped",
 }
 
 CMDLINE = (
@@ -56,7 +55,7 @@ def models():
     return names[1].split() if len(names) > 1 else []
 
 
-def low_pages(cmdline, setup_header, initrd_at, initrd_size, flags):
+def low_pages(cmdline, setup_header, initrd_at, initrd_size):
     """What boot.S expects at LOW."""
     low = bytearray(0x8000)
     low[0x1f1:0x1f1 + len(setup_header)] = setup_header
@@ -64,7 +63,6 @@ def low_pages(cmdline, setup_header, initrd_at, initrd_size, flags):
     low[0x211] |= 1                                     # loadflags: LOADED_HIGH
     struct.pack_into("<II", low, 0x218, initrd_at, initrd_size)
     struct.pack_into("<I", low, 0x228, LOW + 0x1000)    # cmd_line_ptr
-    struct.pack_into("<I", low, 0xffc, flags)
     text = cmdline.encode() + b"\0"
     low[0x1000:0x1000 + len(text)] = text
     tables = LOW + 0x2000
@@ -159,8 +157,7 @@ class Bochs:
         initrd_at, initrd_size = (top + 0x1fffff) & ~0x1fffff, os.path.getsize(initrd)
         if initrd_at + initrd_size + (32 << 20) > self.opts.memory << 20:
             raise OSError(f"--memory {self.opts.memory} is too small for the host's kernel")
-        flags = FLAG_LOCK_VMX if self.opts.feature_control == "locked-off" else 0
-        low = low_pages(self.cmdline(), setup, initrd_at, initrd_size, flags)
+        low = low_pages(self.cmdline(), setup, initrd_at, initrd_size)
         with open(self.path("low"), "wb") as f:
             f.write(low)
         loads += [(initrd_at, 0, initrd_size, initrd), (LOW, 0, len(low), self.path("low"))]
@@ -189,7 +186,10 @@ class Bochs:
                    RIG_KLOG=self.path("klog"), TERM="linux", LINES="25", COLUMNS="80")
         if self.parts.prb:
             env["RIG_PRB"] = hex(self.parts.prb)
-        env.pop("RIG_SNAPSHOT", None)
+        for name in ("RIG_SNAPSHOT", "RIG_LOCK_VMX"):
+            env.pop(name, None)
+        if self.opts.feature_control == "locked-off":
+            env["RIG_LOCK_VMX"] = "1"
         if self.snapshot and not self.snapshot.exists():
             env["RIG_SNAPSHOT"] = self.snapshot.new
         with open(self.path("bochs.out"), "wb") as out:
@@ -202,17 +202,19 @@ class Bochs:
     def event_socket(self):
         return None
 
-    def finish(self, patience):
+    def finish(self, hung):
         """Ends Bochs, if need be; returns why it ended early, or None."""
-        try:
-            self.process.wait(patience)
-        except subprocess.TimeoutExpired:
-            self.process.send_signal(10)  # SIGUSR1: save the log and end
+        steps = [(0, 2)]
+        if hung:  # the kernel is to say where it is, and panic
+            steps = [(signal.SIGUSR2, 10)]
+        for number, patience in steps + [(signal.SIGUSR1, 5), (signal.SIGKILL, None)]:
+            if number:
+                self.process.send_signal(number)
             try:
-                self.process.wait(5)
+                self.process.wait(patience)
+                break
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                pass
         if self.snapshot:
             self.snapshot.finish()
         status = self.process.returncode

@@ -205,14 +205,17 @@ def judge(opts, machine, link, ended):
         return os.waitstatus_to_exitcode(link.status) % 256 if not os.WIFSIGNALED(link.status) \
             else 128 + os.WTERMSIG(link.status)
     if link.failure:
-        say(link.failure)
+        excerpt(link.failure, klog.since_mark(lines)[-15:])
         return RIG_ERROR
     if link.timed_out:
         what = "COMMAND has not ended" if link.ready else "the host has not booted"
-        excerpt(f"{what} within {opts.timeout:g} s; the end of the host kernel's log:", lines[-60:])
+        excerpt(f"{what} within {opts.timeout:g} s; the end of the host kernel's log:",
+                klog.tail(lines) or [f"(none: {ended or 'the host ended as asked'})"])
         return HANG
+    if any("reboot: " in line for line in lines[-5:]):
+        ended = "it was switched off or restarted"
     excerpt(f"the host went away before COMMAND ended: {ended or 'unknown reason'}",
-            machine.own_log() + lines[-40:])
+            machine.own_log() + klog.tail(lines))
     return HOST_GONE
 
 
@@ -235,7 +238,7 @@ def find_prb(opts, parts):
             link.write = lambda fd, data: output.append(data)
             link.run(None, [], say)
         finally:
-            machine.finish(1)
+            machine.finish(False)
         if link.status == 0:
             parts.learn_prb(b"".join(output).decode())
         else:
@@ -244,7 +247,7 @@ def find_prb(opts, parts):
 
 def run(opts, parts):
     parts.update(say)
-    opts.cmdline = " ".join(["panic=-1 oops=panic quiet", f"mitigations={opts.mitigations}"] +
+    opts.cmdline = " ".join(["panic=-1 oops=panic unknown_nmi_panic quiet", f"mitigations={opts.mitigations}"] +
                             opts.append)
     opts.environment = environment(opts)
     module_files, opts.load = modules(opts, parts)
@@ -260,7 +263,7 @@ def run(opts, parts):
         if sys.stdin.isatty() and opts.input:
             signal.signal(signal.SIGWINCH, lambda *_: link.on_terminal_size())
         link.run(base, files, say)
-        ended = machine.finish(5 if link.status is not None else 0.5)
+        ended = machine.finish(link.timed_out)
         return judge(opts, machine, link, ended)
     finally:
         if machine.process and machine.process.poll() is None:

@@ -18,6 +18,8 @@ TROUBLE = re.compile(
     r"scheduling while atomic|list_(add|del) corruption|Bad (page|rss)|"
     r"unchecked MSR access|invalid opcode:")
 
+NMI = re.compile(r"NMI received for unknown reason|panic - not syncing: NMI")
+
 
 def kernel_pa(va):
     """Without KASLR the kernel's two maps of memory are where they always are."""
@@ -75,13 +77,35 @@ def decode(pieces):
     return lines
 
 
-def trouble(lines):
-    """The lines around what should never be in the log, since the run began."""
+def mark(lines):
+    """Where the run began in the log."""
     for i in range(len(lines) - 1, -1, -1):
         if lines[i].endswith(MARK):
-            lines = lines[i + 1:]
-            break
+            return i
+    return None
+
+
+def since_mark(lines):
+    at = mark(lines)
+    return [] if at is None else lines[at + 1:]
+
+
+def tail(lines):
+    """The end of the log: what the run added, or where the boot stopped."""
+    at = mark(lines)
+    return lines[-30:] if at is None else lines[max(at, len(lines) - 80):]
+
+
+def trouble(lines):
+    """The lines around what should never be in the log, since the run began.
+
+    The panic at the rig's own NMI does not count.
+    """
+    at = mark(lines)
+    lines = lines[0 if at is None else at + 1:]
     for i, line in enumerate(lines):
+        if NMI.search(line):
+            break
         if TROUBLE.search(line):
             return lines[max(i - 2, 0):i + 50]
     return []

@@ -69,8 +69,8 @@ class Qemu:
         Files go into the initramfs: the serial port is slow. There are no snapshots.
         """
         with open(self.path("initrd"), "wb") as out:
-            with open(self.parts.path("host.cpio"), "rb") as base:
-                shutil.copyfileobj(base, out)
+            with open(self.parts.path("host.cpio"), "rb") as system:
+                shutil.copyfileobj(system, out)
             archive = Archive(out)
             for source, dest, mode in base + files:
                 archive.file(dest.lstrip("/"), source, mode)
@@ -128,13 +128,18 @@ class Qemu:
                 return f.read()
         return read
 
-    def finish(self, _patience):
+    def finish(self, hung):
         """Takes the kernel's log, then ends QEMU; returns why it ended early, or None."""
         status = self.process.poll()
         if status is not None or not self.monitor:
             self.process.kill()
             return f"QEMU ended with status {self.process.wait()}"
         try:
+            if hung:  # the kernel is to say where it is, and panic
+                self.monitor.call("inject-nmi")
+                self.monitor.sock.settimeout(5)
+                while not self.event():
+                    pass
             if self.parts.prb:
                 self.monitor.call("stop")
                 self.log_pieces = klog.collect(self.memory_reader(), self.parts.prb)
