@@ -108,6 +108,15 @@ INSN_WRITE_REG(dr7)
 #undef INSN_READ_REG
 #undef INSN_WRITE_REG
 
+/* CR4.FSGSBASE must be set. */
+static inline u64 read_fs_base(void)
+{
+	u64 val;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(val));
+	return val;
+}
+
 /* -- Segments and descriptor tables ----------------------------------------------- */
 
 #define INSN_READ_SEL(fn, insn)					\
