@@ -222,7 +222,7 @@ static void rare_exit(struct vmx_vcpu *x, u32 raw)
 		vmx_recover_event(x);
 }
 
-__attribute__((noinline, noclone))
+__attribute__((__noinline__, __noclone__))
 void vmx_enter(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
