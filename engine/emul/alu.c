@@ -207,8 +207,9 @@ enum emul_result emul_op_xchg(struct emul *e)
 	struct emul_insn *d = &e->insn;
 	uint64_t a, b;
 
-	/* 90 without REX.B is NOP (and PAUSE): EAX must not be zero-extended. */
-	if (d->map == 0 && d->opcode == 0x90 && !(d->rex & 1))
+	/* 90 is NOP without REX.B, F3 90 PAUSE: EAX must not be zero-extended. */
+	if (d->map == 0 && d->opcode == 0x90 &&
+	    (!(d->rex & 1) || (d->prefixes & EMUL_PREFIX_REP)))
 		return EMUL_DONE;
 	TRY(emul_load(e, 0, &a));
 	TRY(emul_load(e, 1, &b));

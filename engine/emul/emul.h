@@ -116,7 +116,8 @@ struct emul;
  * Callbacks. `e` is the instruction's state, e->ctx the caller's own pointer.
  * Linear addresses are final: segment base, limit, type, canonical and
  * alignment checks are done; paging is the callback's. An access may cross a
- * page; it must then be checked on both pages before either part is done.
+ * page; it must then be checked on both pages before either part is done, and
+ * outside 64-bit mode its second page may be linear address 0 (wrapped).
  * All are mandatory unless said otherwise. Each returns enum emul_cb; the void
  * ones can't fail.
  */

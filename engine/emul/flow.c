@@ -68,13 +68,14 @@ enum emul_result emul_op_jmp(struct emul *e)
 
 enum emul_result emul_op_call(struct emul *e)
 {
-	uint64_t target, back = e->next_rip;
+	uint64_t target;
 	struct emul_stack s;
 
 	TRY(near_target(e, &target));
-	TRY(emul_jump(e, target));
+	/* As on hardware the push comes first, even if the target then faults. */
 	emul_stack_begin(e, &s);
-	TRY(emul_stack_push(e, &s, back, e->insn.opsize));
+	TRY(emul_stack_push(e, &s, e->next_rip, e->insn.opsize));
+	TRY(emul_jump(e, target));
 	emul_stack_commit(e, &s);
 	return EMUL_DONE;
 }
@@ -227,13 +228,15 @@ enum emul_result emul_op_bound(struct emul *e)
 {
 	const struct emul_insn *d = &e->insn;
 	unsigned int size = d->opsize;
-	uint64_t bounds = 0;
+	uint64_t lower = 0, upper = 0;
 	int64_t index, low, high;
 
-	TRY(emul_mem_read(e, d->mem.seg, d->mem.offset, &bounds, 2 * size, false));
+	TRY(emul_mem_read(e, d->mem.seg, d->mem.offset, &lower, size, false));
+	TRY(emul_mem_read(e, d->mem.seg, (d->mem.offset + size) & emul_mask(d->addrsize), &upper,
+			  size, false));
 	index = (int64_t)emul_sext(emul_reg_read(e, d->operand[0].reg, size), size);
-	low = (int64_t)emul_sext(bounds, size);
-	high = (int64_t)emul_sext(bounds >> (size * 8), size);
+	low = (int64_t)emul_sext(lower, size);
+	high = (int64_t)emul_sext(upper, size);
 	return index < low || index > high ? emul_fault(e, VEC_BR) : EMUL_DONE;
 }
 

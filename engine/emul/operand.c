@@ -94,7 +94,8 @@ static bool seg_allows(const struct emul *e, const struct emul_seg *s, unsigned 
 
 		return offset > s->limit && last <= top;
 	}
-	return last <= s->limit;
+	/* A 4 GiB segment has no limit: accesses past its end wrap. */
+	return s->limit == 0xffffffff || last <= s->limit;
 }
 
 /* SDM3 "Interrupt 17": natural alignment, CPL 3 with CR0.AM and RFLAGS.AC only. */

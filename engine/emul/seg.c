@@ -236,6 +236,7 @@ enum emul_result emul_op_mov_from_seg(struct emul *e)
 	return emul_store(e, 0, s.selector);
 }
 
+/* SDM2 "PUSH": with 32-bit operands only the selector's 16 bits are written. */
 enum emul_result emul_op_push_seg(struct emul *e)
 {
 	struct emul_stack s;
@@ -243,7 +244,12 @@ enum emul_result emul_op_push_seg(struct emul *e)
 
 	e->ops->get_seg(e, e->insn.operand[0].reg, &seg);
 	emul_stack_begin(e, &s);
-	TRY(emul_stack_push(e, &s, seg.selector, e->insn.opsize));
+	if (e->insn.opsize == 4) {
+		s.sp = (s.sp - 4) & s.mask;
+		TRY(emul_mem_write(e, EMUL_SS, s.sp, &seg.selector, 2));
+	} else {
+		TRY(emul_stack_push(e, &s, seg.selector, e->insn.opsize));
+	}
 	emul_stack_commit(e, &s);
 	return EMUL_DONE;
 }
@@ -390,9 +396,14 @@ enum emul_result emul_op_verr(struct emul *e)
 
 enum emul_result emul_op_arpl(struct emul *e)
 {
-	uint64_t a, b;
+	const struct emul_insn *d = &e->insn;
+	uint64_t a = 0, b;
 
-	TRY(emul_load(e, 0, &a));
+	/* Write access is needed, and checked, only if something is written. */
+	if (d->mem.valid)
+		TRY(emul_mem_read(e, d->mem.seg, d->mem.offset, &a, 2, false));
+	else
+		TRY(emul_load(e, 0, &a));
 	TRY(emul_load(e, 1, &b));
 	e->new_rflags = e->rflags & ~FL_ZF;
 	if ((a & SEL_RPL) >= (b & SEL_RPL))

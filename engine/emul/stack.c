@@ -163,15 +163,15 @@ enum emul_result emul_op_enter(struct emul *e)
 {
 	unsigned int size = e->insn.opsize;
 	struct emul_stack s;
-	uint64_t frame, la;
+	uint64_t frame, top = 0;
 
 	emul_stack_begin(e, &s);
 	TRY(emul_stack_push(e, &s, e->gpr[EMUL_RBP], size));
 	frame = s.sp;
 	TRY(enter_levels(e, &s, (unsigned int)e->insn.imm2 & 31, frame));
 	s.sp = (s.sp - e->insn.imm) & s.mask;
-	/* SDM2 "ENTER": the new top of the stack must be writable; no data is moved. */
-	TRY(emul_linear(e, EMUL_SS, s.sp, size, true, &la));
+	/* SDM2 "ENTER": the new top of the stack must be writable; nothing is written. */
+	TRY(emul_mem_read(e, EMUL_SS, s.sp, &top, size, true));
 	emul_reg_write(e, EMUL_RBP, s.mask == 0xffff ? 2 : size, frame);
 	emul_stack_commit(e, &s);
 	return EMUL_DONE;

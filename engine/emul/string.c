@@ -34,7 +34,10 @@ static bool stops_on_flag(const struct emul *e)
 	return (e->insn.prefixes & EMUL_PREFIX_REP) ? !zf : zf;
 }
 
-/* `once` does one iteration; `left` tells it how many remain, itself included. */
+/*
+ * `once` does one iteration; `left` tells it how many remain, itself included.
+ * Flags become visible with the last one only, as on hardware.
+ */
 static enum emul_result repeat(struct emul *e,
 			       enum emul_result (*once)(struct emul *e, uint64_t left))
 {
@@ -44,6 +47,8 @@ static enum emul_result repeat(struct emul *e,
 
 	if (!repeated(e))
 		return once(e, 1);
+	/* With a 32-bit count RCX is truncated even if nothing is moved. */
+	emul_reg_write(e, EMUL_RCX, size, left);
 	if (e->rflags & FL_TF)
 		limit = 1;	/* SDM3 "Single-Step Exception Condition": per iteration */
 	while (left) {
@@ -52,7 +57,6 @@ static enum emul_result repeat(struct emul *e,
 		TRY(once(e, left));
 		left--;
 		emul_reg_write(e, EMUL_RCX, size, left);
-		e->rflags = e->new_rflags;
 		if (stops_on_flag(e))
 			break;
 		if (left && e->ops->checkpoint)
@@ -116,8 +120,9 @@ static enum emul_result cmps_once(struct emul *e, uint64_t left)
 	uint64_t a = 0, b = 0;
 
 	(void)left;
-	TRY(emul_mem_read(e, e->insn.mem.seg, index_offset(e, EMUL_RSI), &a, size, false));
+	/* Hardware looks at ES:rDI first: with two faults that one is taken. */
 	TRY(emul_mem_read(e, EMUL_ES, index_offset(e, EMUL_RDI), &b, size, false));
+	TRY(emul_mem_read(e, e->insn.mem.seg, index_offset(e, EMUL_RSI), &a, size, false));
 	compare(e, a, b, size);
 	advance(e, EMUL_RSI, size);
 	advance(e, EMUL_RDI, size);

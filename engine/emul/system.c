@@ -285,9 +285,11 @@ enum emul_result emul_op_hlt(struct emul *e)
 	return EMUL_HALT;
 }
 
-/* CLAC, STAC */
+/* CLAC, STAC: outside CPL 0 #UD, not #GP. */
 enum emul_result emul_op_clac(struct emul *e)
 {
+	if (e->cpl)
+		return emul_fault(e, VEC_UD);
 	e->new_rflags &= ~FL_AC;
 	if (e->insn.op == OP_STAC)
 		e->new_rflags |= FL_AC;

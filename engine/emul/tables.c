@@ -510,8 +510,8 @@ const struct emul_desc emul_prefixed[][4] = {
 	},
 	[PFX_C3] = { M(MOV, My, Gy, NONE, F_W | F_MEM) },	/* MOVNTI */
 	[PFX_AE_7_REG] = { M(NOP, NONE, NONE, NONE, 0), LEN },	/* SFENCE, PCOMMIT */
-	[PFX_7_1_2] = { M(CLAC, NONE, NONE, NONE, F_CPL0) },
-	[PFX_7_1_3] = { M(STAC, NONE, NONE, NONE, F_CPL0) },
+	[PFX_7_1_2] = { M(CLAC, NONE, NONE, NONE, 0) },
+	[PFX_7_1_3] = { M(STAC, NONE, NONE, NONE, 0) },
 	[PFX_7_2_0] = { M(XGETBV, NONE, NONE, NONE, 0) },
 	[PFX_7_5_0] = { [2] = LEN },		/* RSTORSSP */
 };
