@@ -8,7 +8,7 @@
 
 static inline void vcpu_need_reg(struct vcpu *v, u32 reg)
 {
-	if (!(v->reg_valid & reg))
+	if ((v->reg_valid & reg) != reg)
 		backend->load_regs(v, reg);
 }
 
