@@ -16,7 +16,6 @@
 #include "../core/vcpu.h"
 
 #define ENTRY_HOST_RSP	0x6c14
-#define ENTRY_HOST_RIP	0x6c16
 
 /*
  * False: the VM entry itself failed (VMfail). Registers that the compiler won't
@@ -35,12 +34,6 @@
 	"mov %[field_rsp], %%eax\n\t"					\
 	"vmwrite %%rsp, %%rax\n"					\
 	"1:\n\t"							\
-	"cmpq $0, %c[launched](%%rdi)\n\t"				\
-	"jne 2f\n\t"							\
-	"lea vmx_exit_point(%%rip), %%rcx\n\t"				\
-	"mov %[field_rip], %%eax\n\t"					\
-	"vmwrite %%rcx, %%rax\n"					\
-	"2:\n\t"							\
 	"mov 128(%%rdi), %%rax\n\t"					\
 	"mov %%cr2, %%rcx\n\t"						\
 	"cmp %%rax, %%rcx\n\t"						\
@@ -107,11 +100,15 @@
 	: "=a"(entry_failed_), "+D"(entry_x_)				\
 	: [host_rsp] "i"(offsetof(struct vmx_vcpu, host_rsp)),		\
 	  [launched] "i"(offsetof(struct vmx_vcpu, vmcs.launched)),	\
-	  [field_rsp] "i"(ENTRY_HOST_RSP), [field_rip] "i"(ENTRY_HOST_RIP) \
+	  [field_rsp] "i"(ENTRY_HOST_RSP)				\
 	: "rcx", "rdx", "rbx", "rsi", "r8", "r9", "r10", "r11", "r12",	\
 	  "r13", "r14", "r15", "cc", "memory");				\
 	!entry_failed_;							\
 })
+
+/* Where the CPU comes back: for HOST_RIP. */
+#define vmx_exit_address(p) \
+	__asm__("lea vmx_exit_point(%%rip), %0" : "=r"(*(p)))
 
 _Static_assert(GPR_RBP * 8 == 40 && GPR_RDI * 8 == 56 && GPR_R15 * 8 == 120,
 	       "the entry code relies on it");

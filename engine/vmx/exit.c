@@ -71,6 +71,16 @@ static void add_data(struct vcpu *v, u64 val)
 		v->uexit.internal.data[v->uexit.internal.ndata++] = val;
 }
 
+static enum exit_action exit_wrmsr(struct vcpu *v)
+{
+	u32 msr = v->gpr[GPR_RCX];
+	enum exit_action action = x86_exit_wrmsr(v);
+
+	if (UNLIKELY(msr == MSR_XSS))
+		vmx_update_switch(to_vmx(v));
+	return action;
+}
+
 /* An entry of ours that the CPU doesn't accept: show all of them. */
 static enum exit_action exit_ept_misconfig(struct vcpu *v)
 {
@@ -185,7 +195,7 @@ enum exit_action vmx_handle_exit(struct vcpu *v)
 	case REASON_IO: return exit_io(v);
 	case REASON_EPT_VIOLATION: return exit_ept_violation(v);
 	case REASON_RDMSR: return x86_exit_rdmsr(v);
-	case REASON_WRMSR: return x86_exit_wrmsr(v);
+	case REASON_WRMSR: return exit_wrmsr(v);
 	case REASON_HLT: return x86_exit_hlt(v);
 	case REASON_VMCALL: return x86_exit_hypercall(v);
 	case REASON_INTERRUPT_WINDOW: return exit_irq_window(v);

@@ -44,6 +44,7 @@ static void note_thread_state(struct vmx_vcpu *x)
 	}
 	x->host_debugctl = rdmsr(MSR_DEBUGCTL);
 	x->host_xcr0 = host_xcr0();
+	vmx_update_switch(x);
 }
 
 void vmx_vcpu_load(struct vcpu *v, unsigned cpu)
@@ -51,10 +52,12 @@ void vmx_vcpu_load(struct vcpu *v, unsigned cpu)
 	struct vmx_vcpu *x = to_vmx(v);
 	bool moved = vmcs_load(&x->vmcs, cpu);
 
+	STORE(&v->cpu, (s32)cpu);
+	x->cpu = vmx_cpus[cpu];
 	if (UNLIKELY(!x->set_up))
 		vmx_set_up_vmcs(x);
 	if (moved) {
-		write_cpu_state(x, vmx_cpus[cpu]);
+		write_cpu_state(x, x->cpu);
 		x->before.flush = 1;
 	}
 	note_thread_state(x);
@@ -75,7 +78,7 @@ void vmx_vcpu_load(struct vcpu *v, unsigned cpu)
 void vmx_load_msrs(struct vmx_vcpu *x)
 {
 	struct vcpu *v = &x->v;
-	const struct vmx_cpu *c = vmx_cpus[v->cpu];
+	const struct vmx_cpu *c = x->cpu;
 
 #define LOAD_MSR(msr, live, guest, host)				\
 	if ((guest) != (host) || (x->msrs_live & (live))) {		\
@@ -132,7 +135,7 @@ static void restore_selectors(struct vmx_vcpu *x)
 void vmx_vcpu_put(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
-	const struct vmx_cpu *c = vmx_cpus[v->cpu];
+	const struct vmx_cpu *c = x->cpu;
 	u64 flags;
 
 	if (x->before.first)	/* no entry since vcpu_load() */

@@ -111,10 +111,12 @@ static inline void write_host_crs(struct vmx_vcpu *x)
 
 static inline bool needs_switch(struct vmx_vcpu *x)
 {
-	struct vcpu *v = &x->v;
+	return x->v.xcr0 != x->host_xcr0 || x->always_switch || read_dr7() != DR7_RESET;
+}
 
-	return (v->xcr0 ^ x->host_xcr0) | (v->xss ^ x->host_xss) | x->host_debugctl |
-	       (read_dr7() ^ DR7_RESET);
+void vmx_update_switch(struct vmx_vcpu *x)
+{
+	x->always_switch = (x->v.xss ^ x->host_xss) | x->host_debugctl;
 }
 
 /* Without OSXSAVE a guest can't see XCR0: it need not be right. */
@@ -220,6 +222,15 @@ static void rare_exit(struct vmx_vcpu *x, u32 raw)
 		exception_exit(x);
 	if (reason < 64 && (DELIVERY_EXITS >> reason & 1))
 		vmx_recover_event(x);
+}
+
+/* The symbol is in this file's text, so no relocation gives its address away. */
+void vmx_write_host_rip(void)
+{
+	u64 rip;
+
+	vmx_exit_address(&rip);
+	vmcs_write(VMCS_HOST_RIP, rip);
 }
 
 __attribute__((__noinline__, __noclone__))

@@ -104,6 +104,7 @@ void vmx_set_up_vmcs(struct vmx_vcpu *x)
 	set_up_controls(x);
 	vmx_msr_area_set_up(x);
 	vmcs_write(VMCS_LINK_POINTER, ~0ull);
+	vmx_write_host_rip();
 	vmcs_write(VMCS_HOST_CR3, 0);
 	vmcs_write(VMCS_HOST_CR4, 0);
 	vmcs_write(VMCS_HOST_DS_SELECTOR, 0);

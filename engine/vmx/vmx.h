@@ -103,7 +103,8 @@ struct vmx_vcpu {
 	/* Used by every entry and exit. */
 	u64 host_rsp;			/* as last written to the VMCS; so below */
 	u64 host_cr3, host_cr4;
-	u64 host_xcr0, host_xss, host_debugctl;
+	u64 host_xcr0;
+	u64 always_switch;		/* non-zero: see vmx_update_switch() */
 	union vmx_before before;
 	struct vmcs vmcs;
 
@@ -116,10 +117,12 @@ struct vmx_vcpu {
 	u8 tpr_threshold, tpr_written;	/* wanted, in the VMCS */
 	bool irq_window, nmi_window;	/* wanted */
 	bool soft_nmi_mask;		/* CPU without virtual NMIs */
-	bool switched;			/* see run.c */
+	bool switched;			/* host state is to be put back: run.c */
+	u64 host_xss, host_debugctl;
 	u64 host_dr[4], host_dr7;	/* while switched */
 
 	/* What is in this CPU's registers since vcpu_load(). */
+	struct vmx_cpu *cpu;
 	u64 msrs_live;			/* LIVE_*: to be restored */
 	u64 host_kernel_gs, host_fs_base;
 	u16 host_ds, host_es, host_fs, host_gs, host_ldt;
@@ -205,6 +208,9 @@ u16 vmx_vpid_alloc(void);
 void vmx_vpid_free(u16 vpid);
 
 /* run.c, exit.c */
+void vmx_write_host_rip(void);
+/* v->xss has a new value, or the host's side of it. */
+void vmx_update_switch(struct vmx_vcpu *x);
 void vmx_enter(struct vcpu *v);
 enum exit_action vmx_handle_exit(struct vcpu *v);
 void vmx_skip(struct vcpu *v);
