@@ -22,12 +22,30 @@ KERNEL_DIR ?= /lib/modules/$(KERNEL_RELEASE)/build
 include $(sort $(wildcard rig/rules.mk lib/rules.mk vellum/rules.mk tables/rules.mk \
 	bench/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
 
-.PHONY: all module run test check unit lint bench clean help setup
+.PHONY: all module run test check unit lint bench clean help setup silicon-report
 
 all: module $(BUILD)/vellum
 
 setup:
 	@./setup.sh
+
+# make run ARGS='--memory 256M' RIG=amd
+run: setup
+	@$(MAKE) all
+	@RIG=$(RIG) ./run.sh $(ARGS)
+
+# On a machine with VT-x or AMD-V of its own: tests and benchmarks, one file to post.
+silicon-report: setup
+	@./silicon-report.sh
+
+help:
+	@echo 'make run            boot Debian as a guest (RIG=amd, ARGS="...")'
+	@echo 'make test           everything: lint, unit tests, guests on both rigs'
+	@echo 'make check          unit tests and the AMD rig: two minutes'
+	@echo 'make bench          ticks per exit beside stock KVM (RIG=intel|amd)'
+	@echo 'make module         vmm.ko (NATIVE=1: for the running kernel)'
+	@echo 'make silicon-report on a machine with VT-x or AMD-V: a file to post'
+	@echo 'make clean          remove build/'
 
 # -- The module ------------------------------------------------------------------
 MODULE_SOURCES := $(shell find engine host/linux include -type f)

@@ -6,6 +6,7 @@
 #include "backend.h"
 #include "vcpu.h"
 
+/* Makes all of reg (REG_*, one or more) current. */
 static inline void vcpu_need_reg(struct vcpu *v, u32 reg)
 {
 	if ((v->reg_valid & reg) != reg)

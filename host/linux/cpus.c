@@ -2,7 +2,7 @@
 /* Virtualisation is switched on with the first VM and off after the last. */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
-#include <linux/slab.h>
+#include <linux/preempt.h>
 
 #include "vmm.h"
 
@@ -104,10 +104,12 @@ int cpus_init(void)
 	if (rc < 0)
 		return rc;
 	hp_state = rc;
+	preempt_notifier_inc();
 	return 0;
 }
 
 void cpus_exit(void)
 {
+	preempt_notifier_dec();
 	cpuhp_remove_state(hp_state);
 }
