@@ -106,19 +106,22 @@ newest_release() {
 # kernel's maintainer scripts would touch the machine's boot loader, and
 # busybox-static would displace an installed busybox.
 fetch() {
-	local tmp
+	local tmp pid status=0
 	tmp=$(mktemp -d "$CACHE/fetch.XXXXXX")
 	say "fetching $1"
-	if ! (cd "$tmp" && apt-get -o APT::Sandbox::User=root download "$1") \
-			>"$log" 2>&1; then
-		rm -rf "$tmp"
-		return 1
+	(cd "$tmp" && exec apt-get -o APT::Sandbox::User=root download "$1") \
+		>"$log" 2>&1 </dev/null &
+	pid=$!
+	watch "$pid"
+	wait "$pid" || status=$?
+	if [ "$status" = 0 ]; then
+		mkdir "$tmp/root"
+		dpkg-deb -x "$tmp"/*.deb "$tmp/root"
+		rm -rf "$2"
+		mv "$tmp/root" "$2"
 	fi
-	mkdir "$tmp/root"
-	dpkg-deb -x "$tmp"/*.deb "$tmp/root"
-	rm -rf "$2"
-	mv "$tmp/root" "$2"
 	rm -rf "$tmp"
+	return "$status"
 }
 
 refreshed=

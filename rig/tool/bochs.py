@@ -109,6 +109,10 @@ class Snapshot:
             os.rename(self.new, self.dir)
         except OSError:  # another run was first
             shutil.rmtree(self.new, ignore_errors=True)
+        for name in os.listdir(self.folder):  # left by a run that was killed
+            pid = name.partition(".")[2]
+            if pid and not os.path.exists(f"/proc/{pid}"):
+                shutil.rmtree(os.path.join(self.folder, name), ignore_errors=True)
         states = [e for e in os.scandir(self.folder) if e.name.isalnum()]
         states.sort(key=lambda e: e.stat().st_mtime, reverse=True)
         for state in states[SNAPSHOTS_KEPT:]:

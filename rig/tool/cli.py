@@ -228,7 +228,7 @@ def find_prb(opts, parts):
     probe.vendor, probe.model, probe.cpus, probe.memory = "amd", None, 1, 512
     probe.icount, probe.input, probe.timeout, probe.cmdline = None, False, 120, ""
     probe.load, probe.command = [], ["grep", "-w", "prb", "/proc/kallsyms"]
-    with tempfile.TemporaryDirectory(prefix="run.", dir=parts.dir) as rundir:
+    with tempfile.TemporaryDirectory(prefix=f"run.{os.getpid()}.", dir=parts.dir) as rundir:
         machine = qemu.Qemu(probe, parts, rundir)
         output = []
         link = None
@@ -245,6 +245,15 @@ def find_prb(opts, parts):
             say("that failed; going on without the host kernel's log")
 
 
+def sweep(parts):
+    """Removes what runs that were killed outright have left."""
+    for name in os.listdir(parts.dir):
+        kind, _, rest = name.partition(".")
+        pid = rest.partition(".")[0]
+        if kind == "run" and pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(parts.path(name), ignore_errors=True)
+
+
 def run(opts, parts):
     parts.update(say)
     opts.cmdline = " ".join(["panic=-1 oops=panic unknown_nmi_panic quiet", f"mitigations={opts.mitigations}"] +
@@ -254,7 +263,8 @@ def run(opts, parts):
     base, files = guest_files(opts, parts), copies(opts, parts) + module_files
     opts.command = shell_words(opts.command)
     find_prb(opts, parts)
-    rundir = tempfile.mkdtemp(prefix="run.", dir=parts.dir)
+    sweep(parts)
+    rundir = tempfile.mkdtemp(prefix=f"run.{os.getpid()}.", dir=parts.dir)
     machine = (bochs.Bochs if opts.vendor == "intel" else qemu.Qemu)(opts, parts, rundir)
     link = None
     try:
@@ -270,7 +280,9 @@ def run(opts, parts):
             machine.process.kill()
             machine.process.wait()
         if opts.keep:
-            say(f"kept {rundir}")
+            kept = parts.path(f"kept.{os.getpid()}")
+            os.rename(rundir, kept)
+            say(f"kept {kept}")
         else:
             shutil.rmtree(rundir, ignore_errors=True)
 
