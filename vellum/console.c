@@ -10,6 +10,8 @@
 #include "console.h"
 
 #define FLUSH_DELAY_NS	4000000ull
+#define FEED_DELAY_NS	1000000ull	/* between FIFOs full of input */
+#define UNTAKE_MAX	16u		/* one FIFO's worth */
 #define IN_MASK		(CONSOLE_IN_SIZE - 1)
 
 /*
@@ -173,13 +175,15 @@ void console_flush(void *console)
 
 static unsigned int in_room(const struct console *c)
 {
-	/* One FIFO's worth stays free for what is handed back. */
-	return CONSOLE_IN_SIZE - 16 - c->in_count;
+	const unsigned int max = CONSOLE_IN_SIZE - UNTAKE_MAX;
+
+	/* The rest stays free for what is handed back. */
+	return c->in_count < max ? max - c->in_count : 0;
 }
 
 static void in_push(struct console *c, uint8_t b)
 {
-	if (c->in_count < CONSOLE_IN_SIZE - 16)
+	if (in_room(c))
 		c->in_buf[(c->in_head + c->in_count++) & IN_MASK] = b;
 }
 
@@ -267,13 +271,30 @@ static void in_ready(void *opaque)
 		c->input(c->opaque);
 }
 
+static void feed(void *opaque)
+{
+	struct console *c = opaque;
+
+	if (c->input)
+		c->input(c->opaque);
+}
+
 size_t console_take(void *console, uint8_t *buf, size_t n)
 {
 	struct console *c = console;
+	uint64_t now;
 	size_t i;
 
 	if (!c->in_count && c->in_file)
 		read_some(c);	/* a file: never blocks */
+	if (!c->in_count)
+		return 0;
+	now = ev_now();
+	if (now - c->taken_at < FEED_DELAY_NS) {
+		ev_timer_set(&c->feed_timer, c->taken_at + FEED_DELAY_NS);
+		return 0;
+	}
+	c->taken_at = now;
 	for (i = 0; i < n && c->in_count; i++) {
 		buf[i] = c->in_buf[c->in_head];
 		c->in_head = (c->in_head + 1) & IN_MASK;
@@ -288,6 +309,7 @@ void console_untake(void *console, const uint8_t *buf, size_t n)
 {
 	struct console *c = console;
 
+	c->taken_at = 0;
 	while (n && c->in_count < CONSOLE_IN_SIZE) {
 		c->in_head = (c->in_head - 1) & IN_MASK;
 		c->in_buf[c->in_head] = buf[--n];
@@ -310,7 +332,8 @@ int console_init(struct console *c, struct evloop *loop, struct vmm_error *e)
 	if (fstat(STDIN_FILENO, &st))
 		c->in_eof = true;	/* closed: as good as empty */
 	c->in_tty = isatty(STDIN_FILENO);
-	if (ev_timer_init(loop, &c->flush_timer, flush_late, c))
+	if (ev_timer_init(loop, &c->flush_timer, flush_late, c) ||
+	    ev_timer_init(loop, &c->feed_timer, feed, c))
 		return vmm_fail(e, VMM_ERR_INTERNAL, "out of timers");
 	return 0;
 }
@@ -328,6 +351,7 @@ void console_fini(struct console *c)
 {
 	console_drain(c);
 	ev_timer_fini(&c->flush_timer);
+	ev_timer_fini(&c->feed_timer);
 	if (c->in.enabled)
 		ev_fd_del(c->loop, &c->in);
 	console_restore();

@@ -9,7 +9,9 @@
  * nobody else.
  *
  * Input is taken no faster than the guest takes it, so nothing piped in is
- * lost; only keys hit on a terminal are read at once, because the escape key
+ * lost, and no faster than a quick serial line would bring it: drivers empty
+ * the FIFO in their interrupt handler, and one that never runs dry keeps the
+ * guest from all other work.  Only keys hit on a terminal are read at once, because the escape key
  * must work in front of a guest that reads nothing.
  */
 #ifndef VELLUM_CONSOLE_H
@@ -42,6 +44,8 @@ struct console {
 	bool escaped;		/* the escape key came, its command not yet */
 	uint8_t in_buf[CONSOLE_IN_SIZE];
 	unsigned int in_head, in_count;
+	uint64_t taken_at;	/* ns of CLOCK_MONOTONIC */
+	struct ev_timer feed_timer;
 
 	/* output: collected under the device lock */
 	uint8_t out_buf[CONSOLE_OUT_SIZE];

@@ -84,7 +84,7 @@ static void init_uart(struct machine *m)
 	};
 	m->uart.irq = line(m, COM1_IRQ);
 	/* Linux drops what comes too early; a flat guest may poll. */
-	m->uart.hold_until_rdi = !m->cfg->flat;
+	m->uart.hold_unless_rda = !m->cfg->flat;
 	m->console->input = console_input;
 	m->console->opaque = m;
 }

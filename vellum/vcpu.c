@@ -35,15 +35,18 @@
 #define MTRR_ENABLED		0x800ull
 #define MTRR_WRITE_BACK		6ull
 
+#define CPUID_BASE		0x0u
 #define CPUID_FEATURES		0x1u
 #define CPUID_TOPOLOGY		0xbu
 #define CPUID_TSC		0x15u
 #define CPUID_FREQUENCY		0x16u
 #define CPUID_TOPOLOGY_V2	0x1fu
+#define CPUID_HYPERVISOR	0x40000000u
+#define CPUID_INTEL_EBX		0x756e6547u	/* "Genu" */
 #define CPUID_1_EBX_APIC_ID	24
 #define CPUID_1_EBX_LOGICAL	16
-#define CPUID_1_ECX_X2APIC	(1u << 21)
 #define CPUID_1_ECX_DEADLINE	(1u << 24)
+#define CPUID_1_ECX_HYPERVISOR	(1u << 31)
 #define CPUID_1_EDX_HTT		(1u << 28)
 
 #define KICK_SIGNAL	SIGRTMIN
@@ -91,36 +94,66 @@ static void fix_features(struct kvm_cpuid_entry2 *l, const struct vcpu *c)
 		l->ecx |= CPUID_1_ECX_DEADLINE;
 }
 
+static struct kvm_cpuid_entry2 *find_leaf(struct kvm_cpuid2 *t, uint32_t leaf)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->nent; i++)
+		if (t->entries[i].function == leaf)
+			return &t->entries[i];
+	return NULL;
+}
+
+/*
+ * The nominal rates in the table are the host CPU's: not the guest TSC's if
+ * that is scaled, or if the host is itself emulated.  Leaf 0x16 with the right
+ * rate spares an Intel guest the calibration by the PIT.  Leaf 0x15 stays
+ * empty, since it also speaks of the LAPIC timer's clock.
+ */
+static void fix_frequency(struct kvm_cpuid2 *t, unsigned int tsc_khz)
+{
+	struct kvm_cpuid_entry2 *base = find_leaf(t, CPUID_BASE);
+	struct kvm_cpuid_entry2 *l = find_leaf(t, CPUID_TSC);
+
+	if (l)
+		l->eax = l->ebx = l->ecx = l->edx = 0;
+	l = find_leaf(t, CPUID_FREQUENCY);
+	if (l)
+		l->eax = l->ebx = l->ecx = l->edx = 0;
+	if (!base || base->ebx != CPUID_INTEL_EBX || tsc_khz < 1000)
+		return;
+	if (!l) {
+		l = &t->entries[t->nent++];	/* the spare one */
+		memset(l, 0, sizeof(*l));
+		l->function = CPUID_FREQUENCY;
+	}
+	l->eax = l->ebx = tsc_khz / 1000;
+	if (base->eax < CPUID_FREQUENCY)
+		base->eax = CPUID_FREQUENCY;
+}
+
 static void fix_cpuid(struct kvm_cpuid2 *t, const struct vcpu *c)
 {
 	unsigned int i;
 
+	fix_frequency(t, vmm_vcpu_tsc_khz(&c->v));
 	for (i = 0; i < t->nent; i++) {
 		struct kvm_cpuid_entry2 *l = &t->entries[i];
 
-		switch (l->function) {
-		case CPUID_FEATURES:
+		if (l->function == CPUID_FEATURES) {
 			fix_features(l, c);
-			break;
-		case CPUID_TOPOLOGY:
-		case CPUID_TOPOLOGY_V2:
+			if (find_leaf(t, CPUID_HYPERVISOR))
+				l->ecx |= CPUID_1_ECX_HYPERVISOR;
+		} else if (l->function == CPUID_TOPOLOGY ||
+			   l->function == CPUID_TOPOLOGY_V2) {
 			fix_topology(l, c->v.index, c->m->cfg->cpus);
-			break;
-		case CPUID_TSC:
-		case CPUID_FREQUENCY:
-			/*
-			 * The host CPU's nominal rates: not the guest TSC's if
-			 * that is scaled or the host itself emulated.
-			 */
-			l->eax = l->ebx = l->ecx = l->edx = 0;
-			break;
 		}
 	}
 }
 
 static int set_cpuid(struct vcpu *c, struct vmm_error *e)
 {
-	struct kvm_cpuid2 *t = vmm_accel_cpuid(c->m->vm.accel, 0, e);
+	struct kvm_cpuid2 *t = vmm_accel_cpuid(c->m->vm.accel, 1, e);
 	int ret;
 
 	if (!t)

@@ -122,7 +122,7 @@ static void rx_fill(struct uart *u)
 	uint8_t buf[UART_FIFO_SIZE];
 	size_t i, n;
 
-	if ((u->mcr & MCR_LOOP) || (u->hold_until_rdi && !u->receiving) ||
+	if ((u->mcr & MCR_LOOP) || (u->hold_unless_rda && !(u->ier & IER_RDA)) ||
 	    !rx_room(u) || !u->backend.take)
 		return;
 	n = u->backend.take(u->backend.opaque, buf, rx_room(u));
@@ -178,8 +178,8 @@ static void write_ier(struct uart *u, uint8_t v)
 	u->ier = v & IER_MASK;
 	if (rising & IER_THRE)
 		u->thre_pending = true;
-	if (u->ier & IER_RDA)
-		u->receiving = true;
+	if (u->hold_unless_rda && !(u->ier & IER_RDA))
+		rx_clear(u);
 	rx_fill(u);
 	/* Drivers write IER at the end of each burst of output. */
 	if (u->backend.flush)
@@ -300,7 +300,6 @@ void uart_reset(struct uart *u)
 {
 	u->mcr &= (uint8_t)~MCR_LOOP;
 	rx_clear(u);
-	u->receiving = false;
 	u->ier = u->lcr = u->mcr = u->fcr = u->scr = 0;
 	u->dll = 12;		/* 9600 baud from 1.8432 MHz */
 	u->dlm = 0;

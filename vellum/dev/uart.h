@@ -38,12 +38,11 @@ struct uart {
 	struct irq_line irq;
 
 	/*
-	 * Linux throws away what arrives before it has opened the port.  With
-	 * this set nothing is taken from the far end until the guest enables
-	 * the received-data interrupt for the first time since reset.
+	 * Linux reads the receiver empty whenever it opens or closes the port.
+	 * With this set, characters are only there while the received-data
+	 * interrupt is enabled, so it finds none to throw away.
 	 */
-	bool hold_until_rdi;
-	bool receiving;
+	bool hold_unless_rda;
 
 	uint8_t ier, lcr, mcr, fcr, scr, dll, dlm;
 	uint8_t msr_delta;
@@ -55,7 +54,7 @@ struct uart {
 
 extern const struct bus_ops uart_ops;
 
-/* Fields backend, irq and hold_until_rdi are the caller's; resets the rest. */
+/* Fields backend, irq and hold_unless_rda are the caller's; resets the rest. */
 void uart_reset(struct uart *u);
 
 /* The far end has something: takes what there is room for. */
