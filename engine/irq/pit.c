@@ -90,7 +90,7 @@ static void load_next(struct pit *p, struct pit_channel *ch, u32 count, u64 now)
 	u64 periods = pit_elapsed(ch, now) / ch->period;
 
 	ch->next = count;
-	ch->s.count_load_time += (s64)pit_ns(periods * ch->period);
+	ch->s.count_load_time += (s64)pit_ns_before(periods * ch->period);
 	if (ch == &p->ch[0]) {
 		add_backlog(p, periods - p->edges);
 		p->edges = 0;
@@ -110,7 +110,7 @@ static void sync(struct pit *p, struct pit_channel *ch, u64 now)
 	if (!ch->next || (ch->s.mode != 2 && ch->s.mode != 3) ||
 	    pit_elapsed(ch, now) < ch->period)
 		return;
-	ch->s.count_load_time += (s64)pit_ns(ch->period);
+	ch->s.count_load_time += (s64)pit_ns_before(ch->period);
 	take_next(ch);
 	if (ch == &p->ch[0]) {
 		add_backlog(p, !p->edges);

@@ -24,6 +24,12 @@ static inline u64 pit_ns(u64 ticks)
 	       (ticks % PIT_HZ * NS_PER_S + PIT_HZ - 1) / PIT_HZ;
 }
 
+/* Rounds down: for moving a start by whole periods without losing a tick. */
+static inline u64 pit_ns_before(u64 ticks)
+{
+	return ticks / PIT_HZ * NS_PER_S + ticks % PIT_HZ * NS_PER_S / PIT_HZ;
+}
+
 /* The ticks that a count written by software stands for. */
 u32 pit_period(u32 written, bool bcd);
 
