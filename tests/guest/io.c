@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Port I/O that reaches user space. */
+#include "harness.h"
+
+/* CPL 3 can't say END: its last MMIO write is taken for it. */
+static void test_user_io(void)
+{
+	struct machine m = { 0 };
+	struct kvm_regs r;
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, G_user_io);
+	poke(&m, G_GDT + SEL_TSS64, peek(&m, G_GDT + SEL_TSS64));
+	run_to(&m, KVM_EXIT_MMIO);
+	CHECK_EQ(peek(&m, EXC_COUNT), 2);
+	CHECK_EQ(exception(&m, 0), EXC(GP, 0));
+	CHECK_EQ(exception(&m, 1), EXC(GP, 13 << 3 | 2));
+	get_regs(&m, &r);
+}
+
+static const struct test tests[] = {
+	{ "out-of-1-2-4-bytes", LONG, G_out_sizes,
+	  ACCESSES(OUT(0x80, 1, 0x44), OUT(0x80, 2, 0x3344), OUT(0x80, 4, 0x11223344),
+		   OUT(0x3456, 1, 0x44), OUT(0xffff, 1, 0x44)) },
+	{ "in-of-1-2-4-bytes", LONG, G_in_sizes,
+	  RESULTS(0x11223344556677a5, 0x112233445566b6a5, 0xd8c7b6a5),
+	  ACCESSES(IN(0x80, 1, 0xa5), IN(0x80, 2, 0xb6a5), IN(0x80, 4, 0xd8c7b6a5)) },
+	{ "rep-outsb", LONG, G_rep_outsb, RESULTS(G_DATA + 5, 0),
+	  ACCESSES(OUT(0x80, 1, 'a'), OUT(0x80, 1, 'b'), OUT(0x80, 1, 'c'),
+		   OUT(0x80, 1, 'd'), OUT(0x80, 1, 'e')) },
+	{ "rep-outs-backward", LONG, G_rep_outs_backward,
+	  RESULTS(G_DATA - 4, G_DATA - 2),
+	  ACCESSES(OUT(0x80, 4, 0x55667788), OUT(0x80, 4, 0x11223344),
+		   OUT(0x80, 2, 0x1122), OUT(0x80, 2, 0x3344)) },
+	{ "rep-insw", LONG, G_rep_insw, RESULTS(G_DATA + 6, 0, 0x333322221111),
+	  ACCESSES(IN(0x80, 2, 0x1111), IN(0x80, 2, 0x2222), IN(0x80, 2, 0x3333)) },
+	{ "rep-insb-backward", LONG, G_rep_ins_backward,
+	  RESULTS(G_DATA - 1, 0x01020304),
+	  ACCESSES(IN(0x80, 1, 1), IN(0x80, 1, 2), IN(0x80, 1, 3), IN(0x80, 1, 4)) },
+	{ "rep-with-count-0", LONG, G_rep_zero, RESULTS(0x1234, 0x1234) },
+	{ "insl-across-a-page", LONG, G_ins_across,
+	  RESULTS(0xcafebabe, G_DATA + 0x1002), ACCESSES(IN(0x80, 4, 0xcafebabe)) },
+	{ "ins-to-absent-page-faults-before-reading", LONG, G_ins_fault,
+	  EXCEPTIONS(EXC(PF, 2)) },
+	{ "real-mode-rep-outsb", REAL, G_real_outsb, RESULTS(0xf002),
+	  ACCESSES(OUT(0x80, 1, 'A'), OUT(0x80, 1, 'B')) },
+	{ "real-mode-string-io-with-segments", REAL, G_real_segments,
+	  RESULTS(0x55aa),
+	  ACCESSES(IN(0x80, 2, 0x55aa), OUT(0x80, 2, 0x55aa)) },
+	{ "protected-mode-rep-insl", PROT32, G_prot_ins, RESULTS(0x89abcdef),
+	  ACCESSES(IN(0x80, 4, 0x01234567), IN(0x80, 4, 0x89abcdef)) },
+	{ "user-mode-io-without-iopl-faults", .custom = test_user_io },
+};
+TABLE(io, tests);

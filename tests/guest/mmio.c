@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+const struct table mmio_table = { "mmio", NULL, 0 };
