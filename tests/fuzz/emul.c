@@ -43,6 +43,7 @@ static void die(const struct input *in, const struct machine *m, const char *why
 	for (unsigned int i = 0; i < 15; i++)
 		printf(" %02x", in->code[i]);
 	printf("\n");
+	fflush(stdout);
 	abort();
 }
 
@@ -54,7 +55,7 @@ static uint64_t some_value(struct rng *r)
 	switch (rng_below(r, 8)) {
 	case 0: return v;
 	case 1: return v & 0xffff;
-	case 2: return MACHINE_MMIO + (v & 0xfff);
+	case 2: case 6: return MACHINE_MMIO + (v & 0xfff);
 	case 3: return MACHINE_MMIO - 8 + (v & 15);
 	case 4: return MACHINE_RAM - 8 + (v & 15);
 	case 5: return v & 7;
@@ -115,6 +116,7 @@ static void random_state(struct machine *m, const struct input *in)
 	m->dr[7] = rng_below(&r, 8) ? 0 : DR7_GD;
 	for (unsigned int i = 0; i < 64; i++)
 		m->xmm[i / 4][i % 4] = rng_next(&r);
+	m->gpr[EMUL_RCX] &= 0xf;
 	random_segments(m, &r);
 	m->compare_fails = rng_below(&r, 8) == 0;
 	m->io_next = (uint32_t)rng_next(&r);
@@ -151,7 +153,10 @@ static enum emul_result step_checked(const struct input *in, struct machine *m)
 			die(in, m, "rip or rflags changed by an unfinished instruction");
 		if (!(m->e.insn.flags & F_STRING) && memcmp(gpr, m->gpr, sizeof(gpr)))
 			die(in, m, "registers changed by an unfinished instruction");
-		if (result != EMUL_EXIT)
+		/* Where REP pauses does depend on exits: run it to its end. */
+		if (result == EMUL_AGAIN && (m->e.insn.flags & F_STRING))
+			m->log_count = 0;
+		else if (result != EMUL_EXIT)
 			return result;
 		if (restarts > 200)
 			die(in, m, "restarts without end");
