@@ -361,6 +361,7 @@ static void reset_regs(struct lapic *l)
 	l->user_eoi = -1;
 	lapic_mode_regs(l);
 	lapic_rescan(l);
+	vcpu_request(l->v, REQ_EVENT);	/* LINT0 may be open now */
 }
 
 /* INIT keeps IA32_APIC_BASE, that is the mode, and the ID. */
@@ -395,6 +396,7 @@ int lapic_set_base(struct lapic *l, u64 base, bool host)
 	if (!host && !base_change_allowed(old, base))
 		return ERR_INVAL;
 	STORE(&l->v->apic_base, base);
+	vcpu_request(l->v, REQ_EVENT);	/* who takes INTR may have changed */
 	if (!((old ^ base) & mode))
 		return 0;
 	if (!(base & APIC_BASE_EN)) {
@@ -405,7 +407,6 @@ int lapic_set_base(struct lapic *l, u64 base, bool host)
 			lapic_set(l, APIC_LDR, 0);
 		lapic_mode_regs(l);
 	}
-	vcpu_request(l->v, REQ_EVENT);
 	return 0;
 }
 
