@@ -69,7 +69,8 @@ static bool prepare(struct vmx_vcpu *x)
 		vmx_load_msrs(x);
 	if (x->before.flush)
 		vmx_flush_now(x);
-	if (x->before.debug)
+	/* Where the host has breakpoints of its own, switch_in() saves those first. */
+	if (x->before.debug && read_dr7() == DR7_RESET)
 		load_breakpoints(v);
 	if (x->before.tpr)
 		limit_tpr_threshold(x);
