@@ -17,6 +17,9 @@
 
 #define INTERNAL_DATA_MAX	16
 
+/* Kept out of vmx_handle_exit(), which then needs no stack frame of its own. */
+#define OUT_OF_LINE	__attribute__((__noinline__))
+
 /* SDM3 "Exit Qualification for I/O Instructions". */
 static enum exit_action exit_io(struct vcpu *v)
 {
@@ -51,7 +54,7 @@ static enum exit_action exit_dr(struct vcpu *v)
 }
 
 /* SDM3 "Exit Qualification for EPT Violations"; bits 2:0 are as MEM_*. */
-static enum exit_action exit_ept_violation(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_ept_violation(struct vcpu *v)
 {
 	u64 q = v->exit.qual;
 
@@ -71,7 +74,7 @@ static void add_data(struct vcpu *v, u64 val)
 		v->uexit.internal.data[v->uexit.internal.ndata++] = val;
 }
 
-static enum exit_action exit_wrmsr(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_wrmsr(struct vcpu *v)
 {
 	u32 msr = v->gpr[GPR_RCX];
 	enum exit_action action = x86_exit_wrmsr(v);
@@ -82,7 +85,7 @@ static enum exit_action exit_wrmsr(struct vcpu *v)
 }
 
 /* An entry of ours that the CPU doesn't accept: show all of them. */
-static enum exit_action exit_ept_misconfig(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_ept_misconfig(struct vcpu *v)
 {
 	u64 gpa = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS), entries[TABLE_LEVELS] = { 0 };
 	enum exit_action action = x86_exit_unhandled(v, "EPT misconfiguration");
@@ -116,7 +119,7 @@ static void note_debug_exception(struct vcpu *v)
 	vmx_set_shadow(v, 0);
 }
 
-static enum exit_action exit_exception(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_exception(struct vcpu *v)
 {
 	struct event e;
 
@@ -129,7 +132,7 @@ static enum exit_action exit_exception(struct vcpu *v)
 	return x86_exit_reflect(v, &e, e.vector == VEC_PF ? v->exit.qual : 0);
 }
 
-static enum exit_action exit_irq_window(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_irq_window(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
 
@@ -140,14 +143,14 @@ static enum exit_action exit_irq_window(struct vcpu *v)
 	return ACT_RESUME;
 }
 
-static enum exit_action exit_nmi_window(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_nmi_window(struct vcpu *v)
 {
 	vmx_want_nmi_window(v, false);
 	vcpu_request(v, REQ_EVENT);
 	return ACT_RESUME;
 }
 
-static enum exit_action exit_tpr(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_tpr(struct vcpu *v)
 {
 	lapic_tpr_changed(v->lapic);
 	vcpu_request(v, REQ_EVENT);
@@ -155,7 +158,7 @@ static enum exit_action exit_tpr(struct vcpu *v)
 }
 
 /* Neither launch nor resume, or the CPU found the guest's state invalid. */
-static enum exit_action exit_entry_failed(struct vcpu *v)
+static OUT_OF_LINE enum exit_action exit_entry_failed(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
 	bool vmfail = v->exit.reason == EXIT_VMFAIL;
@@ -230,28 +233,30 @@ enum exit_action vmx_handle_exit(struct vcpu *v)
 	}
 }
 
-/* A single-stepped instruction that was emulated traps as if it had run. */
-static void pend_single_step(void)
+/* What an instruction that was emulated leaves behind as if it had run. */
+static OUT_OF_LINE void skip_rare(struct vcpu *v, u64 old_rip, u64 rflags)
 {
-	if (!(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+	/* Outside 64-bit mode the instruction pointer wraps at 4 GiB. */
+	if ((v->rip ^ old_rip) >> 32 && !(vmcs_read(VMCS_GUEST_CS_AR) & AR_L))
+		v->rip = (u32)v->rip;
+	vmx_set_shadow(v, 0);
+	/* A single step traps. */
+	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }
 
 void vmx_skip(struct vcpu *v)
 {
-	u64 old, rip;
+	u64 old, rflags;
 
-	vmx_load_regs(v, REG_RIP | REG_RFLAGS);
+	if (UNLIKELY(!(v->reg_valid & REG_RIP)))
+		vmx_load_regs(v, REG_RIP);
+	rflags = v->reg_valid & REG_RFLAGS ? v->rflags : vmcs_read(VMCS_GUEST_RFLAGS);
 	old = v->rip;
-	rip = old + vmcs_read(VMCS_EXIT_INSN_LEN);
-	/* Outside 64-bit mode the instruction pointer wraps at 4 GiB. */
-	if (UNLIKELY((rip ^ old) >> 32) && !(vmcs_read(VMCS_GUEST_CS_AR) & AR_L))
-		rip = (u32)rip;
-	v->rip = rip;
+	v->rip = old + vmcs_read(VMCS_EXIT_INSN_LEN);
 	v->reg_dirty |= REG_RIP;
-	if (UNLIKELY(vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & 3))
-		vmx_set_shadow(v, 0);
-	if (UNLIKELY(v->rflags & RFLAGS_TF))
-		pend_single_step();
+	if (UNLIKELY((v->rip ^ old) >> 32 || (rflags & RFLAGS_TF) ||
+		     (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & 3)))
+		skip_rare(v, old, rflags);
 }

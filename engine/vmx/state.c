@@ -4,6 +4,7 @@
 
 /* SDM3 "Guest Register State", "Format of Access Rights": all others are reserved. */
 #define AR_DEFINED	(BITS(16, 12) | BITS(7, 0))
+#define AR_ACCESSED	BIT(0)
 
 void vmx_load_regs(struct vcpu *v, u32 mask)
 {
@@ -41,18 +42,18 @@ static struct vmcs_nat field_base(enum seg s)
 /*
  * What comes from user space may be anything; these are the forms in which a null
  * or absent segment passes SDM3 "Checks on Guest Segment Registers". CS and TR
- * can't be unusable, and TR must be busy.
+ * can't be unusable, TR must be busy, and code and data segments accessed.
  */
 u32 vmx_ar_to_vmcs(u32 ar, u16 sel, enum seg s)
 {
 	ar &= AR_DEFINED;
 	if (s == SEG_CS)
-		return ar & ~(u32)AR_UNUSABLE;
+		return (ar & ~(u32)AR_UNUSABLE) | AR_ACCESSED;
 	if (s == SEG_TR)
 		return (ar & ~(u32)AR_UNUSABLE) | 2;
 	if (!(ar & AR_P) || (s == SEG_LDTR && !(sel & ~3u) && !(ar & AR_TYPE)))
 		return ar | AR_UNUSABLE;
-	return ar;
+	return s == SEG_LDTR ? ar : ar | AR_ACCESSED;
 }
 
 void vmx_get_seg(struct vcpu *v, enum seg s, struct x86_seg *out)

@@ -11,6 +11,9 @@ static void test_access_rights_in_vmcs_form(void **state)
 	assert_int_equal(vmx_ar_to_vmcs(0xa09b, 8, SEG_CS), 0xa09b);
 	assert_int_equal(vmx_ar_to_vmcs(0xfffea09b, 8, SEG_CS), 0xa09b);
 	assert_int_equal(vmx_ar_to_vmcs(0xaf9b, 8, SEG_CS), 0xa09b);
+	/* Loading a segment marks it accessed. */
+	assert_int_equal(vmx_ar_to_vmcs(0xc092, 0x10, SEG_DS), 0xc093);
+	assert_int_equal(vmx_ar_to_vmcs(0xa09a, 8, SEG_CS), 0xa09b);
 	/* Not present is unusable, for data segments and LDTR. */
 	assert_int_equal(vmx_ar_to_vmcs(0, 0, SEG_DS), 0x10000);
 	assert_int_equal(vmx_ar_to_vmcs(0x13, 0x10, SEG_ES), 0x10013);
