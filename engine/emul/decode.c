@@ -37,12 +37,9 @@ static enum emul_result fetch_more(struct emul *e)
 	return EMUL_DONE;
 }
 
-/* Makes sure that `n` bytes are there at the decoder's position. */
-static enum emul_result need(struct emul *e, unsigned int n)
+static enum emul_result need_slow(struct emul *e, unsigned int total)
 {
-	unsigned int total = e->insn.length + n;
-
-	while (__builtin_expect(e->nbytes < total, 0)) {
+	while (e->nbytes < total) {
 		/* SDM3 "Interrupt 13": longer than 15 bytes. */
 		if (e->nbytes >= EMUL_MAX_LENGTH)
 			return emul_gp0(e);
@@ -51,15 +48,29 @@ static enum emul_result need(struct emul *e, unsigned int n)
 	return EMUL_DONE;
 }
 
+/* Makes sure that `n` bytes are there at the decoder's position. */
+static inline enum emul_result need(struct emul *e, unsigned int n)
+{
+	unsigned int total = e->insn.length + n;
+
+	return __builtin_expect(e->nbytes >= total, 1) ? EMUL_DONE : need_slow(e, total);
+}
+
 static enum emul_result take(struct emul *e, unsigned int n, uint64_t *value)
 {
-	uint64_t v = 0;
+	const uint8_t *from = e->bytes + e->insn.length;
 
 	TRY(need(e, n));
-	for (unsigned int i = 0; i < n; i++)
-		v |= (uint64_t)e->bytes[e->insn.length + i] << (8 * i);
 	e->insn.length += (uint8_t)n;
-	*value = v;
+	*value = 0;
+	if (n == 1)
+		*value = *from;
+	else if (n == 4)
+		__builtin_memcpy(value, from, 4);
+	else if (n == 2)
+		__builtin_memcpy(value, from, 2);
+	else
+		__builtin_memcpy(value, from, 8);
 	return EMUL_DONE;
 }
 
@@ -70,11 +81,45 @@ static enum emul_result take_signed(struct emul *e, unsigned int n, uint64_t *va
 	return EMUL_DONE;
 }
 
-static enum emul_result take_byte(struct emul *e, uint8_t *value)
+static inline enum emul_result take_byte(struct emul *e, uint8_t *value)
 {
 	TRY(need(e, 1));
 	*value = e->bytes[e->insn.length++];
 	return EMUL_DONE;
+}
+
+/* Bytes that are prefixes in every mode, one bit each. */
+static const uint64_t prefix_bits[4] = {
+	1ull << 0x26 | 1ull << 0x2e | 1ull << 0x36 | 1ull << 0x3e,
+	1ull << (0x64 - 64) | 1ull << (0x65 - 64) | 1ull << (0x66 - 64) | 1ull << (0x67 - 64),
+	0,
+	1ull << (0xf0 - 192) | 1ull << (0xf2 - 192) | 1ull << (0xf3 - 192),
+};
+
+static bool is_prefix(uint8_t b)
+{
+	return prefix_bits[b >> 6] >> (b & 63) & 1;
+}
+
+static void note_prefix(struct emul_insn *d, uint8_t b, bool mode64)
+{
+	switch (b) {
+	case 0x26: case 0x2e: case 0x36: case 0x3e:
+		/* Ignored in 64-bit mode, SDM1 "Segment Registers in 64-Bit Mode". */
+		if (!mode64)
+			d->mem.seg = (b >> 3) & 3;
+		break;
+	case 0x64: case 0x65:
+		d->mem.seg = b & 7;
+		break;
+	case 0x66: d->prefixes |= EMUL_PREFIX_OPSIZE; break;
+	case 0x67: d->prefixes |= EMUL_PREFIX_ADDRSIZE; break;
+	case 0xf0: d->prefixes |= EMUL_PREFIX_LOCK; break;
+	default:
+		d->prefixes &= (uint8_t)~(EMUL_PREFIX_REP | EMUL_PREFIX_REPNE);
+		d->prefixes |= b == 0xf3 ? EMUL_PREFIX_REP : EMUL_PREFIX_REPNE;
+		break;
+	}
 }
 
 /* Consumes all prefixes and leaves the first opcode byte in *byte. */
@@ -87,34 +132,18 @@ static enum emul_result decode_prefixes(struct emul *e, uint8_t *byte)
 		uint8_t b;
 
 		TRY(take_byte(e, &b));
-		switch (b) {
-		case 0x26: case 0x2e: case 0x36: case 0x3e:
-			/* Ignored in 64-bit mode, SDM1 "Segment Registers in 64-Bit Mode". */
-			if (!mode64)
-				d->mem.seg = (b >> 3) & 3;
-			break;
-		case 0x64: case 0x65:
-			d->mem.seg = b & 7;
-			break;
-		case 0x66: d->prefixes |= EMUL_PREFIX_OPSIZE; break;
-		case 0x67: d->prefixes |= EMUL_PREFIX_ADDRSIZE; break;
-		case 0xf0: d->prefixes |= EMUL_PREFIX_LOCK; break;
-		case 0xf2: case 0xf3:
-			d->prefixes &= (uint8_t)~(EMUL_PREFIX_REP | EMUL_PREFIX_REPNE);
-			d->prefixes |= b == 0xf3 ? EMUL_PREFIX_REP : EMUL_PREFIX_REPNE;
-			break;
-		default:
-			if (!mode64 || (b & 0xf0) != 0x40) {
-				*byte = b;
-				return EMUL_DONE;
-			}
+		if (is_prefix(b)) {
+			/* A REX that isn't the last prefix has no effect. */
+			d->rex = 0;
+			d->prefixes &= (uint8_t)~EMUL_PREFIX_REX;
+			note_prefix(d, b, mode64);
+		} else if (mode64 && (b & 0xf0) == 0x40) {
 			d->rex = b & 0xf;
 			d->prefixes |= EMUL_PREFIX_REX;
-			continue;
+		} else {
+			*byte = b;
+			return EMUL_DONE;
 		}
-		/* A REX that isn't the last prefix has no effect. */
-		d->rex = 0;
-		d->prefixes &= (uint8_t)~EMUL_PREFIX_REX;
 	}
 }
 
@@ -238,7 +267,8 @@ static enum emul_result decode_opcode(struct emul *e, uint8_t b,
 	uint8_t next;
 
 	d->opcode = b;
-	*pp = (d->prefixes & EMUL_PREFIX_REP) ? 2 : (d->prefixes & EMUL_PREFIX_REPNE) ? 3 :
+	*pp = !d->prefixes ? 0 :
+	      (d->prefixes & EMUL_PREFIX_REP) ? 2 : (d->prefixes & EMUL_PREFIX_REPNE) ? 3 :
 	      (d->prefixes & EMUL_PREFIX_OPSIZE) ? 1 : 0;
 	switch (b) {
 	case 0x0f:
@@ -348,10 +378,8 @@ static enum emul_result decode_mem(struct emul *e)
 }
 
 /* Follows group and mandatory-prefix tables to the instruction's own entry. */
-static const struct emul_desc *resolve(const struct emul_insn *d, const struct emul_desc *desc,
-				       unsigned int pp, struct emul_desc *out)
+static void resolve(const struct emul_insn *d, unsigned int pp, struct emul_desc *out)
 {
-	*out = *desc;
 	while (out->flags & F_INDIRECT) {
 		uint8_t operand[3] = { out->operand[0], out->operand[1], out->operand[2] };
 		uint32_t inherited = out->flags & (F_I64 | F_D64 | F_PM);
@@ -370,15 +398,14 @@ static const struct emul_desc *resolve(const struct emul_insn *d, const struct e
 			__builtin_memcpy(out->operand, operand, sizeof(operand));
 		out->flags |= inherited;
 	}
-	return out;
 }
 
 /* Size classes of operand specifications. */
-enum size_class { S0, S1, S2, S4, S8, S_V, S_Z, S_Y, S_W16, S_MODE, S_FAR, S_TABLE, S_BOUND,
+enum size_class { S0 = 0, S1 = 1, S2 = 2, S4 = 4, S8 = 8, S_V = 9, S_Z, S_Y, S_W16, S_MODE, S_FAR, S_TABLE, S_BOUND,
 		  S_PAIR, S_VEC };
 
-enum where { AT_NONE, AT_RM, AT_RM_REG, AT_MEM, AT_REG, AT_OPCODE, AT_FIXED, AT_IMM, AT_MOFFS,
-	     AT_SEG, AT_SEG_FIXED, AT_CR, AT_DR, AT_SI, AT_DI, AT_VVVV, AT_VREG, AT_VRM };
+enum where { AT_NONE, AT_RM, AT_MEM, AT_VRM, AT_REG, AT_RM_REG, AT_OPCODE, AT_FIXED, AT_IMM, AT_MOFFS,
+	     AT_SEG, AT_SEG_FIXED, AT_CR, AT_DR, AT_SI, AT_DI, AT_VVVV, AT_VREG };
 
 struct spec {
 	uint8_t where, size, fixed;
@@ -419,12 +446,11 @@ static unsigned int operand_size(const struct emul *e, enum size_class class)
 {
 	const struct emul_insn *d = &e->insn;
 
+	if (class == S_V)
+		return d->opsize;
+	if (class <= S8)
+		return class;
 	switch (class) {
-	case S1: return 1;
-	case S2: return 2;
-	case S4: return 4;
-	case S8: return 8;
-	case S_V: return d->opsize;
 	case S_Z: return d->opsize == 2 ? 2 : 4;
 	case S_Y: return d->opsize == 8 ? 8 : 4;
 	case S_W16: return d->mem.valid ? 2 : d->opsize;
@@ -492,8 +518,8 @@ static enum emul_result operand_moffs(struct emul *e, struct emul_operand *o)
 	return take(e, d->addrsize, &d->mem.disp);
 }
 
-static enum emul_result decode_operand(struct emul *e, unsigned int n, enum emul_spec spec,
-				       uint8_t override)
+static enum emul_result decode_rare_operand(struct emul *e, unsigned int n,
+					    enum emul_spec spec, uint8_t override)
 {
 	struct emul_insn *d = &e->insn;
 	struct emul_operand *o = &d->operand[n];
@@ -501,23 +527,15 @@ static enum emul_result decode_operand(struct emul *e, unsigned int n, enum emul
 	unsigned int rm = (d->modrm & 7u) | ((d->rex & 1u) << 3);
 	unsigned int reg = ((d->modrm >> 3) & 7u) | ((d->rex & 4u) << 1);
 
-	o->size = (uint8_t)operand_size(e, s->size);
 	switch ((enum where)s->where) {
-	case AT_NONE:
-		o->kind = EMUL_OPERAND_NONE;
-		return EMUL_DONE;
-	case AT_RM: case AT_MEM: case AT_VRM:
-		if (d->mem.valid)
-			o->kind = EMUL_OPERAND_MEM;
-		else if (s->where == AT_VRM)
-			*o = (struct emul_operand){ EMUL_OPERAND_VEC, o->size, (uint8_t)rm };
-		else if (s->where == AT_RM)
-			operand_gpr(d, o, rm);
-		else
-			return emul_fault(e, VEC_UD);
+	case AT_NONE: case AT_RM: case AT_REG:
+		return EMUL_DONE;	/* decode_operand() has them */
+	case AT_MEM:
+		return emul_fault(e, VEC_UD);
+	case AT_VRM:
+		*o = (struct emul_operand){ EMUL_OPERAND_VEC, o->size, (uint8_t)rm };
 		return EMUL_DONE;
 	case AT_RM_REG: operand_gpr(d, o, rm); return EMUL_DONE;
-	case AT_REG: operand_gpr(d, o, reg); return EMUL_DONE;
 	case AT_OPCODE:
 		operand_gpr(d, o, (d->opcode & 7u) | ((d->rex & 1u) << 3));
 		return EMUL_DONE;
@@ -552,6 +570,34 @@ static enum emul_result decode_operand(struct emul *e, unsigned int n, enum emul
 	return EMUL_UNSUPPORTED;
 }
 
+/* The operands of nearly all instructions: ModRM's two. */
+static inline enum emul_result decode_operand(struct emul *e, unsigned int n,
+					      enum emul_spec spec, uint8_t override)
+{
+	struct emul_insn *d = &e->insn;
+	struct emul_operand *o = &d->operand[n];
+	const struct spec *s = &specs[spec];
+
+	o->size = (uint8_t)operand_size(e, s->size);
+	if (s->where == AT_REG) {
+		operand_gpr(d, o, ((d->modrm >> 3) & 7u) | ((d->rex & 4u) << 1));
+		return EMUL_DONE;
+	}
+	if (s->where > AT_VRM)
+		return decode_rare_operand(e, n, spec, override);
+	if (d->mem.valid) {
+		o->kind = EMUL_OPERAND_MEM;
+		d->mem.size = o->size;
+		d->mem.read = o->size && (n || (d->flags & F_R));
+		d->mem.write = o->size && !n && (d->flags & F_W);
+		return EMUL_DONE;
+	}
+	if (s->where != AT_RM)
+		return decode_rare_operand(e, n, spec, override);
+	operand_gpr(d, o, (d->modrm & 7u) | ((d->rex & 1u) << 3));
+	return EMUL_DONE;
+}
+
 /* Prefixes and forms that make an otherwise known instruction #UD. */
 static enum emul_result check_legal(struct emul *e, const struct emul_desc *desc)
 {
@@ -559,6 +605,9 @@ static enum emul_result check_legal(struct emul *e, const struct emul_desc *desc
 	uint32_t f = desc->flags;
 	bool mode64 = e->mode == EMUL_MODE64;
 
+	if (desc->op != OP_UD && !(f & F_RESTRICTED) &&
+	    !(d->prefixes & (EMUL_PREFIX_LOCK | EMUL_PREFIX_VEX)))
+		return EMUL_DONE;
 	if (desc->op == OP_UD)
 		return (f & F_LENGTH) ? EMUL_DONE : emul_fault(e, VEC_UD);
 	if ((f & F_I64) && mode64)
@@ -583,6 +632,7 @@ static enum emul_result check_legal(struct emul *e, const struct emul_desc *desc
 	return EMUL_DONE;
 }
 
+/* Strings and moffs, whose memory operands have no ModRM byte. */
 static void describe_mem(struct emul_insn *d)
 {
 	for (unsigned int i = 0; i < 3; i++) {
@@ -591,15 +641,15 @@ static void describe_mem(struct emul_insn *d)
 		if (o->kind != EMUL_OPERAND_MEM)
 			continue;
 		d->mem.size = o->size;
-		d->mem.read = o->size && (i || (d->flags & F_R));
-		d->mem.write = o->size && !i && (d->flags & F_W);
+		d->mem.read = i || (d->flags & F_R);
+		d->mem.write = !i && (d->flags & F_W);
 	}
 }
 
 static enum emul_result decode_tail(struct emul *e, const struct emul_desc *raw, unsigned int pp)
 {
 	struct emul_insn *d = &e->insn;
-	struct emul_desc desc;
+	struct emul_desc desc = *raw;
 	uint8_t override = d->mem.seg;
 
 	if (raw->flags & F_MODRM) {
@@ -609,7 +659,8 @@ static enum emul_result decode_tail(struct emul *e, const struct emul_desc *raw,
 		if (d->modrm < 0xc0 && !(d->map == 1 && (d->opcode & 0xfc) == 0x20))
 			TRY(decode_mem(e));
 	}
-	resolve(d, raw, pp, &desc);
+	if (desc.flags & F_INDIRECT)
+		resolve(d, pp, &desc);
 	if ((d->prefixes & EMUL_PREFIX_VEX) && !(desc.flags & (F_VEX | F_VEXONLY | F_LENGTH)))
 		desc = vector_immediate(d->map, d->opcode) ? length_modrm_imm : length_modrm;
 	d->flags = desc.flags;
@@ -623,7 +674,8 @@ static enum emul_result decode_tail(struct emul *e, const struct emul_desc *raw,
 	for (unsigned int i = 0; i < 3 && desc.operand[i] != NONE; i++)
 		TRY(decode_operand(e, i, desc.operand[i], override));
 	TRY(check_legal(e, &desc));
-	describe_mem(d);
+	if (d->mem.valid && !d->has_modrm)
+		describe_mem(d);
 	return (desc.flags & F_LENGTH) ? EMUL_UNSUPPORTED : EMUL_DONE;
 }
 
@@ -664,9 +716,67 @@ static void effective_address(struct emul *e)
 	d->mem.offset = offset & emul_mask(d->addrsize);
 }
 
+static void first_bytes(const struct emul *e, uint64_t bytes[2])
+{
+	__builtin_memcpy(&bytes[0], e->bytes, 8);
+	__builtin_memcpy(&bytes[1], e->bytes + 7, 8);
+}
+
+/* Decoding depends on nothing but the bytes, the code size and VEX being there. */
+static uint8_t cache_mode(const struct emul *e)
+{
+	return (uint8_t)(e->mode | (emul_real_segments(e) ? 4 : 0));
+}
+
+static bool cache_find(struct emul *e, unsigned int slot)
+{
+	struct emul_cache *c = e->cache;
+	uint64_t bytes[2];
+
+	if (!c->entry[slot].insn.length || c->entry[slot].insn.length > e->nbytes ||
+	    c->entry[slot].mode != cache_mode(e))
+		return false;
+	first_bytes(e, bytes);
+	if (((bytes[0] ^ c->entry[slot].bytes[0]) & c->entry[slot].mask[0]) ||
+	    ((bytes[1] ^ c->entry[slot].bytes[1]) & c->entry[slot].mask[1]))
+		return false;
+	e->insn = c->entry[slot].insn;
+	return true;
+}
+
+static void cache_fill(struct emul *e, unsigned int slot)
+{
+	struct emul_cache *c = e->cache;
+	unsigned int length = e->insn.length;
+
+	c->entry[slot].insn = e->insn;
+	c->entry[slot].mode = cache_mode(e);
+	first_bytes(e, c->entry[slot].bytes);
+	c->entry[slot].mask[0] = emul_mask(length < 8 ? length : 8);
+	/* The second word starts at byte 7. */
+	c->entry[slot].mask[1] = length > 7 ? emul_mask(length - 7) : 0;
+}
+
+static enum emul_result decode_cached(struct emul *e)
+{
+	unsigned int slot = (unsigned int)(e->rip ^ e->rip >> 3) % EMUL_CACHE_ENTRIES;
+	enum emul_result result;
+
+	if (!e->cache)
+		return emul_decode_insn(e);
+	if (!e->nbytes)
+		TRY(fetch_more(e));
+	if (cache_find(e, slot))
+		return EMUL_DONE;
+	result = emul_decode_insn(e);
+	if (result == EMUL_DONE)
+		cache_fill(e, slot);
+	return result;
+}
+
 enum emul_result emul_decode(struct emul *e)
 {
-	enum emul_result result = emul_decode_insn(e);
+	enum emul_result result = decode_cached(e);
 
 	e->shadow = EMUL_SHADOW_NONE;
 	e->trap = false;

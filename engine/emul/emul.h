@@ -46,6 +46,7 @@ struct emul_seg {
 	uint32_t limit;		/* in bytes, the granularity already applied */
 	uint32_t ar;
 	uint16_t selector;
+	uint16_t unused[3];	/* 0: no padding to carry stack contents away */
 };
 
 enum emul_table { EMUL_GDT, EMUL_IDT };
@@ -53,6 +54,7 @@ enum emul_table { EMUL_GDT, EMUL_IDT };
 struct emul_table_reg {
 	uint64_t base;
 	uint16_t limit;
+	uint16_t unused[3];
 };
 
 /* Default code size: CS.D and CS.L (L counts only with EFER.LMA). */
@@ -259,11 +261,26 @@ struct emul_insn {
 /* Interrupt shadow after EMUL_DONE (emul.shadow). */
 enum emul_shadow { EMUL_SHADOW_NONE, EMUL_SHADOW_STI, EMUL_SHADOW_MOV_SS };
 
+/*
+ * Optional memory of decoded instructions, compared by their bytes: drivers poke
+ * their devices with the same few. One per vCPU, zeroed once, never invalidated.
+ */
+#define EMUL_CACHE_ENTRIES	8
+
+struct emul_cache {
+	struct {
+		uint64_t bytes[2], mask[2];
+		uint8_t mode;
+		struct emul_insn insn;
+	} entry[EMUL_CACHE_ENTRIES];
+};
+
 struct emul {
 	/* Set by the caller, once. */
 	const struct emul_ops *ops;
 	void *ctx;
 	uint64_t *gpr;		/* EMUL_GPR_COUNT registers, read and written in place */
+	struct emul_cache *cache;	/* or NULL */
 	uint32_t rep_limit;	/* REP iterations per call; 0 means 64 */
 
 	/* Set by the caller before each emul_decode(). */

@@ -191,6 +191,8 @@ enum emul_spec {
 #define F_PREFIX	0x00400000u	/* op: index into emul_prefixed */
 #define F_NO66		0x00800000u	/* operand-size prefix makes it #UD */
 #define F_VEXNDS_REG	0x01000000u	/* VEX.vvvv is an operand of the register form */
+/* What check_legal() has to look at. */
+#define F_RESTRICTED	(F_I64 | F_O64 | F_MEM | F_NO66 | F_VEXONLY)
 #define F_INDIRECT	(F_GROUP | F_GROUP_RM | F_PREFIX)
 
 struct emul_desc {

@@ -119,7 +119,9 @@ enum emul_result emul_linear(struct emul *e, unsigned int seg, uint64_t offset,
 			e->ops->get_seg(e, seg, &s);
 			*la += s.base;
 		}
-		if (!emul_canonical(e, *la) || !emul_canonical(e, *la + size - 1))
+		/* In the lower half, and not within a page of its end: canonical. */
+		if (__builtin_expect(*la >= (1ull << 47) - 4096, 0) &&
+		    (!emul_canonical(e, *la) || !emul_canonical(e, *la + size - 1)))
 			return seg_fault(e, seg);
 	} else {
 		e->ops->get_seg(e, seg, &s);

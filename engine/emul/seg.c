@@ -65,10 +65,12 @@ static uint32_t descriptor_limit(const struct descriptor *d)
 
 static void unpack(const struct descriptor *d, uint16_t selector, struct emul_seg *s)
 {
-	s->selector = selector;
-	s->base = (d->low >> 16) | (d->high & 0xff) << 16 | (d->high & 0xff000000);
-	s->limit = descriptor_limit(d);
-	s->ar = d->ar;
+	*s = (struct emul_seg){
+		.base = (d->low >> 16) | (d->high & 0xff) << 16 | (d->high & 0xff000000),
+		.limit = descriptor_limit(d),
+		.ar = d->ar,
+		.selector = selector,
+	};
 }
 
 /* Sets bits in the type byte in memory: accessed, or a TSS's busy. */

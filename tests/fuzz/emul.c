@@ -19,6 +19,7 @@
 #define CODE_AT		0x8000u
 
 static struct machine machines[2];	/* without and with exits */
+static struct emul_cache cache;		/* of the second */
 
 struct input {
 	uint8_t code[16];
@@ -84,8 +85,10 @@ static void random_segments(struct machine *m, struct rng *r)
 		m->seg[EMUL_TR].ar = 0x8b;
 	m->seg[EMUL_CS].base = 0;
 	m->seg[EMUL_CS].limit = 0xffffffff;
-	m->table[0] = (struct emul_table_reg){ some_value(r), (uint16_t)rng_next(r) };
-	m->table[1] = (struct emul_table_reg){ some_value(r), (uint16_t)rng_next(r) };
+	m->table[0] = (struct emul_table_reg){
+		.base = some_value(r), .limit = (uint16_t)rng_next(r) };
+	m->table[1] = (struct emul_table_reg){
+		.base = some_value(r), .limit = (uint16_t)rng_next(r) };
 }
 
 static void random_state(struct machine *m, const struct input *in)
@@ -192,6 +195,7 @@ static void one_input(const struct input *in)
 			abort();
 		random_state(&machines[i], in);
 		machines[i].exits = i == 1;
+		machines[i].e.cache = i == 1 ? &cache : NULL;
 		r[i] = step_checked(in, &machines[i]);
 	}
 	if (r[0] != r[1])

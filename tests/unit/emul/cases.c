@@ -564,10 +564,11 @@ static void make_gdt(struct machine *m)
 		put32(m, GDT_BASE + entries[i].sel, entries[i].low);
 		put32(m, GDT_BASE + entries[i].sel + 4, entries[i].high);
 	}
-	m->table[EMUL_GDT] = (struct emul_table_reg){ GDT_BASE, GDT_LIMIT };
-	m->table[EMUL_IDT] = (struct emul_table_reg){ 0, 0x3ff };
-	m->seg[EMUL_TR] = (struct emul_seg){ TSS_BASE, 0xff, 0x8b, SEL_TSS };
-	m->seg[EMUL_LDTR] = (struct emul_seg){ 0, 0, AR_UNUSABLE, 0 };
+	m->table[EMUL_GDT] = (struct emul_table_reg){ .base = GDT_BASE, .limit = GDT_LIMIT };
+	m->table[EMUL_IDT] = (struct emul_table_reg){ .limit = 0x3ff };
+	m->seg[EMUL_TR] = (struct emul_seg){
+		.base = TSS_BASE, .limit = 0xff, .ar = 0x8b, .selector = SEL_TSS };
+	m->seg[EMUL_LDTR] = (struct emul_seg){ .ar = AR_UNUSABLE };
 }
 
 static void real_segments(struct machine *m, uint32_t data_ar, uint32_t code_ar)
@@ -575,8 +576,9 @@ static void real_segments(struct machine *m, uint32_t data_ar, uint32_t code_ar)
 	static const uint16_t selectors[6] = { 0x4000, 0x1000, 0x2000, 0x3000, 0x5000, 0x6000 };
 
 	for (unsigned int i = 0; i < 6; i++)
-		m->seg[i] = (struct emul_seg){ (uint64_t)selectors[i] << 4, 0xffff,
-					       i == EMUL_CS ? code_ar : data_ar, selectors[i] };
+		m->seg[i] = (struct emul_seg){
+			.base = (uint64_t)selectors[i] << 4, .limit = 0xffff,
+			.ar = i == EMUL_CS ? code_ar : data_ar, .selector = selectors[i] };
 	m->e.rip = CODE_IP;
 	m->gpr[EMUL_RSP] = STACK_TOP;
 }
@@ -584,7 +586,8 @@ static void real_segments(struct machine *m, uint32_t data_ar, uint32_t code_ar)
 static void flat_segments(struct machine *m, uint16_t cs, uint32_t code_ar)
 {
 	for (unsigned int i = 0; i < 6; i++)
-		m->seg[i] = (struct emul_seg){ 0, 0xffffffff, 0xc093, SEL_DATA };
+		m->seg[i] = (struct emul_seg){
+			.limit = 0xffffffff, .ar = 0xc093, .selector = SEL_DATA };
 	m->seg[EMUL_CS].selector = cs;
 	m->seg[EMUL_CS].ar = code_ar;
 	m->e.rip = PM_IP;

@@ -11,11 +11,13 @@
 #define _GNU_SOURCE
 #include <asm/ldt.h>
 #include <asm/prctl.h>
+#include <cpuid.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -260,6 +262,79 @@ static bool excluded(const struct emul_insn *d)
 	default:
 		return false;
 	}
+}
+
+/* Instructions that this CPU doesn't have; said once, in the summary. */
+struct feature {
+	const char *name;
+	bool missing, (*uses)(const struct emul_insn *d);
+};
+
+static bool uses_vex_vector(const struct emul_insn *d)
+{
+	return (d->prefixes & EMUL_PREFIX_VEX) && (d->flags & F_SSE);
+}
+
+static bool uses_bmi1(const struct emul_insn *d)
+{
+	return d->op == OP_TZCNT || (d->op >= OP_ANDN && d->op <= OP_BEXTR);
+}
+
+static bool uses_bmi2(const struct emul_insn *d)
+{
+	return d->op >= OP_BZHI && d->op <= OP_RORX;
+}
+
+static bool uses_lzcnt(const struct emul_insn *d)
+{
+	return d->op == OP_LZCNT;
+}
+
+static bool uses_movbe(const struct emul_insn *d)
+{
+	return d->op == OP_MOVBE;
+}
+
+static bool uses_movdiri(const struct emul_insn *d)
+{
+	return d->map == 2 && d->opcode == 0xf9;
+}
+
+static bool uses_fsgsbase(const struct emul_insn *d)
+{
+	return d->op == OP_RDFSBASE || d->op == OP_RDGSBASE;
+}
+
+static struct feature features[] = {
+	{ "AVX", false, uses_vex_vector }, { "BMI1", false, uses_bmi1 },
+	{ "BMI2", false, uses_bmi2 }, { "LZCNT", false, uses_lzcnt },
+	{ "MOVBE", false, uses_movbe }, { "MOVDIRI", false, uses_movdiri },
+	{ "FSGSBASE", false, uses_fsgsbase },
+};
+
+#define FEATURES	(sizeof(features) / sizeof(features[0]))
+
+static void find_features(void)
+{
+	unsigned int a, b = 0, c, d, c1 = 0, c7 = 0;
+
+	if (__get_cpuid(1, &a, &b, &c1, &d))
+		features[4].missing = !(c1 & bit_MOVBE);
+	if (__get_cpuid_count(7, 0, &a, &b, &c7, &d))
+		features[5].missing = !(c7 & 1u << 27);
+	features[0].missing = !__builtin_cpu_supports("avx");
+	features[1].missing = !__builtin_cpu_supports("bmi");
+	features[2].missing = !__builtin_cpu_supports("bmi2");
+	features[3].missing = !__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & bit_LZCNT);
+	features[6].missing = !(getauxval(AT_HWCAP2) & 2);
+}
+
+static bool not_on_this_cpu(const struct emul_insn *d)
+{
+	for (unsigned int i = 0; i < FEATURES; i++)
+		if (features[i].missing && features[i].uses(d))
+			return true;
+	return false;
 }
 
 static uint64_t interesting(struct rng *r)
@@ -569,7 +644,8 @@ static bool generate(struct rng *r, struct test *t, struct model *m)
 	t->rflags = FL_FIXED | FL_IF | FL_TF | (rng_next(r) & (FL_ARITH | FL_DF));
 	t->length = 15;
 	prepare(e, m, t);
-	if (emul_decode_insn(e) != EMUL_DONE || excluded(&e->insn))
+	if (emul_decode_insn(e) != EMUL_DONE || excluded(&e->insn) ||
+	    not_on_this_cpu(&e->insn))
 		return false;
 	t->insn = e->insn;
 	t->length = e->insn.length;
@@ -592,7 +668,8 @@ static bool generate(struct rng *r, struct test *t, struct model *m)
 			t->gpr[i] &= 0xffffffff;
 	prepare(e, m, t);
 	/* Patching a displacement may, rarely, have hit another field. */
-	if (emul_decode(e) != EMUL_DONE || excluded(&e->insn) || e->insn.length != t->length)
+	if (emul_decode(e) != EMUL_DONE || excluded(&e->insn) || not_on_this_cpu(&e->insn) ||
+	    e->insn.length != t->length)
 		return false;
 	t->insn = e->insn;
 	/* CLFLUSH faults on what isn't mapped; ours makes no access at all. */
@@ -849,7 +926,9 @@ static int run_batch(struct rng *r, unsigned int count, struct totals *n)
 /* Operations whose results this test can't see; they have tests of their own. */
 static bool expected_unexercised(unsigned int op)
 {
-	return op == OP_UD || excluded(&(struct emul_insn){ .op = (uint8_t)op });
+	struct emul_insn d = { .op = (uint8_t)op };
+
+	return op == OP_UD || excluded(&d) || not_on_this_cpu(&d);
 }
 
 static unsigned int summary(const struct totals *n)
@@ -863,6 +942,9 @@ static unsigned int summary(const struct totals *n)
 			missing++;
 	}
 	printf("\n");
+	for (unsigned int i = 0; i < FEATURES; i++)
+		if (features[i].missing)
+			printf("not compared, this CPU has no %s\n", features[i].name);
 	for (unsigned int op = 0; missing && op < OP_COUNT; op++)
 		if (!n->by_op[op] && !expected_unexercised(op))
 			printf("never exercised: %s\n", op_names[op]);
@@ -920,6 +1002,7 @@ int main(int argc, char **argv)
 		printf("FAIL: can't map the test pages at %#llx and %#llx\n", CODE, AREA);
 		return 1;
 	}
+	find_features();
 	for (unsigned int i = 0; i < PAGE; i++)
 		model_memory[i] = (uint8_t)(rng_next(&r) >> 56);
 	while (n.run < count && !broken)

@@ -175,7 +175,7 @@ static uint64_t run_mode(unsigned int mode, uint64_t n, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 4000000;
+	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 0) : 10000000;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x5eed;
 	uint64_t failed = 0;
 

@@ -22,6 +22,5 @@ $(BUILD)/tests/unit-emul-cpu: tests/unit/emul/cpu.c $(EMUL_SOURCES) $(EMUL_HEADE
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIE -pie -o $@ $< $(EMUL_SOURCES)
 
-UNIT_TESTS += $(BUILD)/tests/unit-emul-cases $(BUILD)/tests/unit-emul-fuzz \
-	$(BUILD)/tests/unit-emul-decode
-UNIT_TESTS_LONG += $(BUILD)/tests/unit-emul-cpu
+UNIT_TESTS += $(BUILD)/tests/unit-emul-cases $(BUILD)/tests/unit-emul-fuzz
+UNIT_TESTS_LONG += $(BUILD)/tests/unit-emul-decode $(BUILD)/tests/unit-emul-cpu
