@@ -90,17 +90,20 @@ static time_t guest_seconds(const struct rtc *r)
 static void put_time(struct rtc *r, time_t t)
 {
 	struct tm tm;
+	int year;
 
 	if (!gmtime_r(&t, &tm))
 		return;
+	/* Four digits is what there is; a guest may set any nonsense. */
+	year = (tm.tm_year % 10000 + 11900) % 10000;
 	r->ram[RTC_SECONDS] = encode(r, tm.tm_sec);
 	r->ram[RTC_MINUTES] = encode(r, tm.tm_min);
 	r->ram[RTC_HOURS] = encode_hour(r, tm.tm_hour);
 	r->ram[RTC_WEEKDAY] = encode(r, tm.tm_wday + 1);
 	r->ram[RTC_DAY] = encode(r, tm.tm_mday);
 	r->ram[RTC_MONTH] = encode(r, tm.tm_mon + 1);
-	r->ram[RTC_YEAR] = encode(r, tm.tm_year % 100);
-	r->ram[RTC_CENTURY] = encode(r, (tm.tm_year + 1900) / 100);
+	r->ram[RTC_YEAR] = encode(r, year % 100);
+	r->ram[RTC_CENTURY] = encode(r, year / 100);
 }
 
 static time_t get_time(const struct rtc *r)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the program, under the address and undefined-behaviour
+# sanitizers: one binary per test_*.c, each linked with all of the program but
+# its main().
+
+UNIT_VELLUM := bus uart rtc ports acpi load fuzz_load parse console evloop tally
+UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
+UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
+UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
+	vellum/acpi/*.c vellum/cli/*.c vellum/dev/*.c vellum/load/*.c lib/*.c))
+UNIT_VELLUM_OBJS := $(UNIT_VELLUM_SRCS:%.c=$(UNIT_VELLUM_DIR)/%.o)
+UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \
+	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+
+UNIT_TESTS += $(UNIT_VELLUM_BINS)
+
+$(UNIT_VELLUM_DIR)/vellum/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex
+
+$(UNIT_VELLUM_DIR)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_VELLUM_CFLAGS) -c $< -o $@
+
+.SECONDARY: $(UNIT_VELLUM_OBJS)
+
+$(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
+		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_OBJS)
+	$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil
+
+-include $(UNIT_VELLUM_OBJS:.o=.d)
+-include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)

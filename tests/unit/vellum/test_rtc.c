@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include <time.h>
+
+#include "test.h"
+#include "vellum/dev/rtc.h"
+
+DEFINE_REPORT
+
+#define NS	1000000000ull
+
+/* 2024-02-29 23:59:58.5 UTC, a Thursday */
+static uint64_t the_time;
+static bool the_level;
+
+static uint64_t fake_now(void)
+{
+	return the_time;
+}
+
+static void set_irq(void *opaque, unsigned int number, bool level)
+{
+	(void)opaque;
+	assert_int_equal(number, RTC_IRQ);
+	the_level = level;
+}
+
+struct rig {
+	struct rtc r;
+	struct evloop loop;
+	pthread_mutex_t lock;
+};
+
+static int setup(void **state)
+{
+	struct rig *g = calloc(1, sizeof(*g));
+	struct vmm_error e;
+
+	pthread_mutex_init(&g->lock, NULL);
+	assert_int_equal(ev_init(&g->loop, &g->lock, &e), 0);
+	g->r.now = fake_now;
+	g->r.irq = (struct irq_line){ .set = set_irq, .number = RTC_IRQ };
+	assert_int_equal(rtc_init(&g->r, &g->loop), 0);
+	the_time = 1709251198ull * NS + NS / 2;
+	the_level = false;
+	rtc_reset(&g->r, 3ull << 30, 5ull << 30);
+	*state = g;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *g = *state;
+
+	rtc_fini(&g->r);
+	ev_fini(&g->loop);
+	free(g);
+	return 0;
+}
+
+static uint8_t rd(struct rig *g, uint8_t i)
+{
+	rtc_ops.write(&g->r, 0, 1, i);
+	return (uint8_t)rtc_ops.read(&g->r, 1, 1);
+}
+
+static void wr(struct rig *g, uint8_t i, uint8_t v)
+{
+	rtc_ops.write(&g->r, 0, 1, i);
+	rtc_ops.write(&g->r, 1, 1, v);
+}
+
+static void test_bcd_time(void **state)
+{
+	struct rig *g = *state;
+
+	assert_int_equal(rd(g, 0), 0x58);
+	assert_int_equal(rd(g, 2), 0x59);
+	assert_int_equal(rd(g, 4), 0x23);
+	assert_int_equal(rd(g, 6), 5);
+	assert_int_equal(rd(g, 7), 0x29);
+	assert_int_equal(rd(g, 8), 0x02);
+	assert_int_equal(rd(g, 9), 0x24);
+	assert_int_equal(rd(g, RTC_CENTURY), 0x20);
+	assert_int_equal(rd(g, 13), 0x80);
+	the_time += 2 * NS;
+	assert_int_equal(rd(g, 7), 0x01);
+	assert_int_equal(rd(g, 8), 0x03);
+}
+
+static void test_binary_and_12_hours(void **state)
+{
+	struct rig *g = *state;
+
+	wr(g, 11, 0x06);
+	assert_int_equal(rd(g, 4), 23);
+	wr(g, 11, 0x04);
+	assert_int_equal(rd(g, 4), 0x80 | 11);
+	wr(g, 11, 0x00);
+	assert_int_equal(rd(g, 4), 0x91);
+	the_time += 2 * NS;		/* midnight is 12 am */
+	assert_int_equal(rd(g, 4), 0x12);
+}
+
+static void test_update_in_progress(void **state)
+{
+	struct rig *g = *state;
+
+	assert_int_equal(rd(g, 10) & 0x80, 0);
+	the_time = the_time / NS * NS + NS - 100000;
+	assert_int_equal(rd(g, 10) & 0x80, 0x80);
+	wr(g, 11, 0x82);		/* stopped: no updates */
+	assert_int_equal(rd(g, 10) & 0x80, 0);
+}
+
+static void test_setting_the_clock(void **state)
+{
+	struct rig *g = *state;
+	static const uint8_t set[][2] = {
+		{ 0, 0x10 }, { 2, 0x20 }, { 4, 0x03 }, { 7, 0x31 },
+		{ 8, 0x12 }, { 9, 0x99 }, { RTC_CENTURY, 0x19 },
+	};
+	unsigned int i;
+
+	wr(g, 11, 0x82);
+	for (i = 0; i < ARRAY_SIZE(set); i++)
+		wr(g, set[i][0], set[i][1]);
+	the_time += 100 * NS;		/* it stands still */
+	assert_int_equal(rd(g, 0), 0x10);
+	wr(g, 11, 0x02);
+	for (i = 0; i < ARRAY_SIZE(set); i++)
+		assert_int_equal(rd(g, set[i][0]), set[i][1]);
+	the_time += 5 * NS;
+	assert_int_equal(rd(g, 0), 0x15);
+}
+
+static void test_garbage_time_does_no_harm(void **state)
+{
+	struct rig *g = *state;
+	uint64_t seed = 42;
+	unsigned int i;
+
+	for (i = 0; i < 20000; i++) {
+		uint64_t v = test_random(&seed);
+
+		wr(g, (uint8_t)(v & 0x7f), (uint8_t)(v >> 8));
+		rd(g, (uint8_t)(v >> 16 & 0x7f));
+		the_time += v >> 40;
+	}
+}
+
+static void test_memory_bytes(void **state)
+{
+	struct rig *g = *state;
+
+	assert_int_equal(rd(g, 0x15) | rd(g, 0x16) << 8, 640);
+	assert_int_equal(rd(g, 0x17) | rd(g, 0x18) << 8, 0xffff);
+	assert_int_equal(rd(g, 0x34) | rd(g, 0x35) << 8,
+			 (3072 - 16) * 1024 / 64);
+	assert_int_equal(rd(g, 0x5b) | rd(g, 0x5c) << 8 | rd(g, 0x5d) << 16,
+			 5 * 1024 * 1024 / 64);
+}
+
+static void test_update_interrupt_and_c(void **state)
+{
+	struct rig *g = *state;
+
+	rd(g, 12);
+	wr(g, 11, 0x12);		/* UIE */
+	assert_true(g->r.timer.deadline != EV_NEVER);
+	the_time += NS;
+	g->r.next_second = 0;		/* its time has come */
+	g->r.timer.fire(g->r.timer.opaque);
+	assert_true(the_level);
+	assert_int_equal(rd(g, 12) & 0xd0, 0x90);
+	assert_false(the_level);
+	wr(g, 11, 0x02);
+	assert_true(g->r.timer.deadline == EV_NEVER);
+}
+
+static void test_alarm(void **state)
+{
+	struct rig *g = *state;
+
+	wr(g, 1, 0x59);			/* second 59 of any minute */
+	wr(g, 3, 0xff);
+	wr(g, 5, 0xc0);
+	wr(g, 11, 0x22);
+	g->r.next_second = 0;
+	g->r.timer.fire(g->r.timer.opaque);
+	assert_false(the_level);	/* :58 still */
+	the_time += NS;
+	g->r.next_second = 0;
+	g->r.timer.fire(g->r.timer.opaque);
+	assert_true(the_level);
+	assert_int_equal(rd(g, 12) & 0xa0, 0xa0);
+}
+
+static void test_periodic(void **state)
+{
+	struct rig *g = *state;
+	uint64_t before = ev_now();
+
+	wr(g, 10, 0x2f);		/* 2 Hz */
+	wr(g, 11, 0x42);
+	assert_in_range(g->r.timer.deadline - before, NS / 2, NS);
+	g->r.next_periodic = 0;
+	g->r.timer.fire(g->r.timer.opaque);
+	assert_true(the_level);
+	assert_int_equal(rd(g, 12) & 0xc0, 0xc0);
+	wr(g, 10, 0x20);		/* rate 0: none */
+	assert_true(g->r.timer.deadline == EV_NEVER);
+}
+
+#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_bcd_time), T(test_binary_and_12_hours),
+		T(test_update_in_progress), T(test_setting_the_clock),
+		T(test_garbage_time_does_no_harm), T(test_memory_bytes),
+		T(test_update_interrupt_and_c), T(test_alarm),
+		T(test_periodic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
