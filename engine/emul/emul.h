@@ -46,7 +46,6 @@ struct emul_seg {
 	uint32_t limit;		/* in bytes, the granularity already applied */
 	uint32_t ar;
 	uint16_t selector;
-	uint16_t unused[3];	/* 0: no padding to carry stack contents away */
 };
 
 enum emul_table { EMUL_GDT, EMUL_IDT };
@@ -54,7 +53,6 @@ enum emul_table { EMUL_GDT, EMUL_IDT };
 struct emul_table_reg {
 	uint64_t base;
 	uint16_t limit;
-	uint16_t unused[3];
 };
 
 /* Default code size: CS.D and CS.L (L counts only with EFER.LMA). */
