@@ -91,7 +91,6 @@ def parse(argv):
     if opts.command:
         usage_error(f"'{opts.command[0]}': COMMAND comes after --")
     opts.command = argv[split + 1:]
-    # rig/shell's own command stands last, behind its options
     opts.memory = opts.memory or (640 if opts.vendor == "intel" else 1024)
     if opts.model == "help":
         print("\n".join((bochs if opts.vendor == "intel" else qemu).models()))
@@ -114,6 +113,8 @@ def check(opts):
         usage_error(f"--timeout {opts.timeout}: a number of seconds, or 0 for no limit")
     if opts.vendor == "intel" and opts.icount:
         usage_error("--icount is for --vendor amd; Bochs counts instructions anyway")
+    if opts.icount and opts.cpus > 1:
+        usage_error("--icount works with one CPU only: QEMU does not get a second one up")
     if opts.vendor == "amd" and opts.feature_control != "reset":
         usage_error("--feature-control is for --vendor intel")
     if opts.vendor == "intel" and opts.model and opts.model not in bochs.models():

@@ -93,7 +93,7 @@ def since_mark(lines):
 def tail(lines):
     """The end of the log: what the run added, or where the boot stopped."""
     at = mark(lines)
-    return lines[-30:] if at is None else lines[max(at, len(lines) - 80):]
+    return lines[-60:] if at is None else lines[max(at, len(lines) - 80):]
 
 
 def trouble(lines):
