@@ -74,6 +74,12 @@ int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n);
  */
 int host_cmpxchg(struct vm *vm, u64 hva, u64 old, u64 val, unsigned size);
 
+/*
+ * The guest writes val to a port or address that is not the engine's. True: the
+ * host has taken it (an eventfd was signalled), user space need not know.
+ */
+bool host_io_write(struct vm *vm, bool pio, u64 addr, unsigned size, u64 val);
+
 /* -- CPUs. ------------------------------------------------------------------- */
 
 unsigned host_cpu(void);

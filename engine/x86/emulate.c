@@ -73,6 +73,17 @@ static bool engine_pio(struct vcpu *v, struct access *a)
 	return known;
 }
 
+/* Is it a write that the host wants for itself? */
+static bool host_takes(struct vcpu *v, const struct access *a)
+{
+	u64 val = 0;
+
+	if (!a->write)
+		return false;
+	__builtin_memcpy(&val, a->data, a->size);
+	return host_io_write(v->vm, a->port, a->addr, a->size, val);
+}
+
 static void tell_user(struct vcpu *v, const struct access *a)
 {
 	struct uexit *u = &v->uexit;
@@ -111,7 +122,8 @@ static enum emul_cb device_access(struct emul_session *s, struct access *a)
 		return EMUL_CB_EXIT;
 	entry = &s->log[s->logged];
 	*entry = *a;
-	if (a->port ? engine_pio(s->v, entry) : engine_mmio(s->v, entry)) {
+	if ((a->port ? engine_pio(s->v, entry) : engine_mmio(s->v, entry)) ||
+	    host_takes(s->v, entry)) {
 		__builtin_memcpy(a->data, entry->data, 8);
 	} else {
 		tell_user(s->v, a);

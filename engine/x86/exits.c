@@ -114,6 +114,8 @@ enum exit_action x86_exit_pio(struct vcpu *v, u16 port, u8 size, bool in)
 			merge_rax(v, val, size);
 		return ACT_NEXT;
 	}
+	if (!in && host_io_write(v->vm, true, port, size, val & BITS(8 * size - 1, 0)))
+		return ACT_NEXT;
 	pio_to_user(v, port, size, in);
 	if (in) {
 		v->pio_in_pending = 1;

@@ -156,6 +156,8 @@ long vm_irq_ioctl(struct host_vm *h, unsigned int cmd, void __user *user)
 	case KVM_CREATE_IRQCHIP: rc = create_irqchip(h); break;
 	case KVM_CREATE_PIT2: rc = create_pit(h, user); break;
 	case KVM_SET_GSI_ROUTING: rc = set_routing(h, user); break;
+	case KVM_IRQFD: rc = vm_irqfd(h, user); break;
+	case KVM_IOEVENTFD: rc = vm_ioeventfd(h, user); break;
 	case KVM_GET_IRQCHIP:
 	case KVM_SET_IRQCHIP: rc = irqchip_state(h, cmd, user); break;
 	case KVM_GET_PIT2:

@@ -62,6 +62,7 @@ static void destroy(struct host_vm *h)
 {
 	if (h->notifier_on)
 		mmu_notifier_unregister(&h->notifier, h->mm);
+	vm_eventfds_release(h);
 	vm_destroy(h->vm);
 	while (h->vcpus) {
 		struct host_vcpu *vcpu = h->vcpus;
@@ -90,6 +91,7 @@ static struct host_vm *create(int *err)
 		return NULL;
 	refcount_set(&h->refs, 1);
 	mutex_init(&h->lock);
+	spin_lock_init(&h->ioeventfd_lock);
 	*err = cpus_get();
 	if (*err)
 		goto no_cpus;
@@ -142,6 +144,9 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 	case KVM_CAP_IMMEDIATE_EXIT:
 	case KVM_CAP_SET_IDENTITY_MAP_ADDR:
 	case KVM_CAP_INTERNAL_ERROR_DATA:
+	case KVM_CAP_IRQFD:
+	case KVM_CAP_IOEVENTFD:
+	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 		return 1;
 	case KVM_CAP_NR_VCPUS:
 	case KVM_CAP_MAX_VCPUS:

@@ -47,6 +47,11 @@ struct host_vm {
 	struct mmu_notifier notifier;
 	bool notifier_on;
 	struct host_vcpu *vcpus;	/* all, linked; freed with the VM */
+	struct irqfd *irqfds;		/* lock */
+	u32 irqfd_count;
+	spinlock_t ioeventfd_lock;
+	struct ioeventfd *ioeventfds;	/* ioeventfd_lock */
+	u32 ioeventfd_count;
 };
 
 struct host_vcpu {
@@ -79,6 +84,11 @@ void free_host_vcpu(struct host_vcpu *h);
 
 /* irq_ioctl.c: lock held as it needs. */
 long vm_irq_ioctl(struct host_vm *h, unsigned int cmd, void __user *arg);
+
+/* eventfd.c: vm->lock held. */
+long vm_irqfd(struct host_vm *h, void __user *arg);
+long vm_ioeventfd(struct host_vm *h, void __user *arg);
+void vm_eventfds_release(struct host_vm *h);
 
 /* counters.c */
 long vcpu_get_counters(struct host_vcpu *h, void __user *arg);

@@ -200,6 +200,12 @@ int host_cmpxchg(struct vm *vm, u64 hva, u64 old, u64 val, unsigned size)
 
 /* -- CPUs and vCPU threads ---------------------------------------------------------------- */
 
+bool host_io_write(struct vm *vm, bool pio, u64 addr, unsigned size, u64 val)
+{
+	(void)vm, (void)pio, (void)addr, (void)size, (void)val;
+	return false;
+}
+
 unsigned host_cpu(void)
 {
 	return sim.cpu;
