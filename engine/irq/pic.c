@@ -125,8 +125,7 @@ static void acknowledge(struct abi_pic *s, unsigned ir)
 		s->isr |= bit;
 	else if (s->rotate_on_auto_eoi)
 		s->priority_add = (ir + 1) & 7;
-	if (!(s->elcr & bit))
-		s->irr &= (u8)~bit;
+	s->irr &= (u8)~bit;	/* a level's comes back in update() */
 }
 
 /* Both INTA cycles: the vector. Without a request an IR7 that is not in service. */

@@ -92,6 +92,7 @@ static void test_edge(void **state)
 	assert_int_equal(line(true), 0);	/* no edge */
 	assert_int_equal(take_interrupt(1), 0x61);
 	send_eoi(1);
+	assert_int_equal(line(true), 0);
 	assert_int_equal(take_interrupt(1), -1);
 	assert_int_equal(io_redir_get(PIN) & REMOTE, 0);
 	line(false);

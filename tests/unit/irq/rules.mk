@@ -8,6 +8,9 @@ UNIT_IRQ_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer $(WARN)
 UNIT_TESTS += $(UNIT_IRQ_TESTS)
 
+# Steps through the code instruction by instruction: the real code, and not too long.
+$(BUILD)/tests/unit-irq-race: UNIT_IRQ_CFLAGS := -std=gnu11 -O2 -g $(WARN)
+
 $(BUILD)/tests/unit-irq-%: tests/unit/irq/%.c $(UNIT_IRQ_DEPS) tests/unit/irq/rules.mk
 	@mkdir -p $(@D)
 	$(CC) $(UNIT_IRQ_CFLAGS) -o $@ $< tests/unit/irq/fixture.c host/sim/host.c \
