@@ -75,6 +75,14 @@ void lapic_send_ipi(struct lapic *l, u32 icr, u32 dest)
 		lapic_error(l, ESR_SEND_ILLEGAL_VECTOR);
 		return;
 	}
+	/* To itself, the commonest of all, it needs no search for a destination. */
+	if (fixed && (msg.shorthand == SHORT_SELF ||
+		      (msg.shorthand == SHORT_NONE && !msg.logical &&
+		       dest == l->v->id))) {
+		if (lapic_sw_on(l) && lapic_accept(l, msg.vector, false))
+			vcpu_request(l->v, REQ_EVENT);
+		return;
+	}
 	/* INIT level de-assert: no processor since the Pentium 4 acts on it. */
 	if (msg.delivery == DELIVER_INIT && (icr & ICR_LEVEL) &&
 	    !(icr & ICR_ASSERT))
@@ -112,10 +120,11 @@ static void write_lvt(struct lapic *l, u32 offset, u32 val)
 
 void lapic_write(struct lapic *l, u32 offset, u32 val)
 {
-	switch (offset) {
-	case APIC_EOI:
+	if (LIKELY(offset == APIC_EOI)) {
 		lapic_eoi(l);
-		break;
+		return;
+	}
+	switch (offset) {
 	case APIC_ICR:
 		val &= ICR_LOW_VALID;
 		lapic_set(l, APIC_ICR, val);
@@ -264,6 +273,11 @@ int lapic_msr_write(struct lapic *l, u32 msr, u64 val)
 
 	if (!lapic_x2(l) || msr < MSR_X2APIC || offset >= APIC_REGS_END)
 		return ERR_INVAL;
+	/* The two that are frequent. */
+	if (offset == APIC_EOI && !val) {
+		lapic_eoi(l);
+		return 0;
+	}
 	if (offset == APIC_ICR)
 		return msr_write_icr(l, val);
 	if (!msr_writable(offset, &valid) || (val & ~(u64)valid))
