@@ -158,6 +158,7 @@ struct vcpu_stats {
 };
 
 #define CPUID_MAX	100
+#define CPUID_FIRST	32
 struct cpuid_leaf {
 	u32 function, index, flags;	/* flags: KVM_CPUID_FLAG_* */
 	u32 eax, ebx, ecx, edx;
@@ -210,6 +211,7 @@ struct vcpu {
 
 	struct cpuid_leaf *cpuid; /* [t] CPUID_MAX of them */
 	u32 cpuid_count;
+	u8 cpuid_first[2][CPUID_FIRST]; /* [t] index by function, from 0 and 2^31 */
 	u64 guest_cr4_reserved;	/* [t] follows CPUID */
 	u64 guest_efer_valid;
 

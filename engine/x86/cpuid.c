@@ -218,11 +218,35 @@ int x86_supported_cpuid(struct cpuid_leaf *out, unsigned max)
 	return list.n > max ? ERR_2BIG : (int)list.n;
 }
 
+/*
+ * Where the search for a function starts: exact for the first functions of the
+ * basic and the extended range, which guests ask for a million times.
+ */
+static u32 first_candidate(struct vcpu *v, u32 function)
+{
+	u32 low = function & ~0x80000000u;
+
+	return low < CPUID_FIRST ? v->cpuid_first[function >> 31][low] : 0;
+}
+
+static void index_leaves(struct vcpu *v)
+{
+	u32 range, low, i;
+
+	for (range = 0; range < 2; range++)
+		for (low = 0; low < CPUID_FIRST; low++) {
+			for (i = 0; i < v->cpuid_count; i++)
+				if (v->cpuid[i].function == (range << 31 | low))
+					break;
+			v->cpuid_first[range][low] = i;
+		}
+}
+
 static const struct cpuid_leaf *find(struct vcpu *v, u32 function, u32 index)
 {
 	u32 i;
 
-	for (i = 0; i < v->cpuid_count; i++) {
+	for (i = first_candidate(v, function); i < v->cpuid_count; i++) {
 		const struct cpuid_leaf *l = &v->cpuid[i];
 
 		if (l->function == function &&
@@ -318,6 +342,7 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_leaf *l, unsigned n)
 	for (i = 0; i < n; i++)
 		v->cpuid[i] = l[i];
 	v->cpuid_count = n;
+	index_leaves(v);
 	v->guest_cr4_reserved = ~CR4_PCE;
 	for (i = 0; i < COUNT_OF(cr4_features); i++)
 		if (x86_cpuid_has(v, cr4_features[i].function, 0, cr4_features[i].reg,
