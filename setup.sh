@@ -30,11 +30,17 @@ die() { say "$*"; exit 1; }
 as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		env DEBIAN_FRONTEND=noninteractive "$@"
-	elif command -v sudo >/dev/null; then
-		sudo env DEBIAN_FRONTEND=noninteractive "$@"
 	else
-		die "needs root to install packages: run it as root, or install sudo"
+		sudo env DEBIAN_FRONTEND=noninteractive "$@"
 	fi
+}
+
+# Asks for sudo's password, if it wants one, while nothing else is on the screen.
+become_root() {
+	[ "$(id -u)" != 0 ] || return 0
+	command -v sudo >/dev/null ||
+		die "installing packages needs root, and there is no sudo: run ./setup.sh as root"
+	sudo -v || die "installing packages needs root, and sudo refuses"
 }
 
 # watch PID: repeat the log's last line every few seconds until PID ends, so
@@ -203,6 +209,7 @@ if [ "${1:-}" = --check ]; then
 	exit 1
 fi
 
+become_root
 # One at a time: two runs at once would unpack over each other
 exec 9>"$CACHE/setup.lock"
 flock -n 9 || { say "waiting for another setup.sh"; flock 9; }
