@@ -107,15 +107,20 @@ static bool take_nmi(struct vcpu *v)
 	return n;
 }
 
-/* Is an interrupt waiting that priority lets through? -1, or >= 0. */
+static bool extint_waiting(struct vcpu *v)
+{
+	return v->vm->irqchip && pic_pending(v->vm->irqchip) &&
+	       lapic_accepts_extint(v->lapic);
+}
+
+/* Is an interrupt waiting that priority lets through? */
 static bool irq_waiting(struct vcpu *v)
 {
 	if (v->user_irq >= 0)
 		return true;
 	if (!v->lapic)
 		return false;
-	if (v->vm->irqchip && lapic_accepts_extint(v->lapic) &&
-	    pic_pending(v->vm->irqchip))
+	if (extint_waiting(v))
 		return true;
 	return lapic_pending_vector(v->lapic) >= 0;
 }
@@ -130,8 +135,7 @@ static int take_irq(struct vcpu *v)
 		v->user_irq = -1;
 		return vector;
 	}
-	if (v->vm->irqchip && lapic_accepts_extint(v->lapic) &&
-	    pic_pending(v->vm->irqchip)) {
+	if (extint_waiting(v)) {
 		vector = pic_ack(v->vm->irqchip);
 		if (vector >= 0)
 			return vector;

@@ -92,13 +92,14 @@ int x86_get_msr(struct vcpu *v, u32 msr, u64 *val, bool host)
 	return ERR_INVAL;
 }
 
-static void set_tsc(struct vcpu *v, u64 tsc)
+/* The guest's TSC jumps: so does what a deadline means in host time. */
+static void move_tsc(struct vcpu *v, u64 offset)
 {
-	u64 offset = tsc - rdtsc();
-
 	v->tsc_adjust += offset - v->tsc_offset;
 	v->tsc_offset = offset;
 	backend->set_tsc_offset(v, offset);
+	if (v->lapic)
+		lapic_tsc_changed(v->lapic);
 }
 
 static bool pat_valid(u64 pat)
@@ -146,12 +147,8 @@ int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host)
 		if (host)
 			val |= v->efer & EFER_LMA;
 		return x86_set_efer(v, val);
-	case MSR_TSC: set_tsc(v, val); return 0;
-	case MSR_TSC_ADJUST:
-		v->tsc_offset += val - v->tsc_adjust;
-		v->tsc_adjust = val;
-		backend->set_tsc_offset(v, v->tsc_offset);
-		return 0;
+	case MSR_TSC: move_tsc(v, val - rdtsc()); return 0;
+	case MSR_TSC_ADJUST: move_tsc(v, v->tsc_offset + val - v->tsc_adjust); return 0;
 	case MSR_APIC_BASE: return set_apic_base(v, val, host);
 	case MSR_FEATURE_CONTROL: return host && val == 1 ? 0 : ERR_INVAL;
 	case MSR_PAT: return set_pat(v, val);

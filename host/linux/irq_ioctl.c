@@ -142,6 +142,16 @@ static long pit_state(struct host_vm *h, unsigned int cmd, void __user *user)
 	return rc;
 }
 
+static long reinject_control(struct host_vm *h, void __user *user)
+{
+	struct kvm_reinject_control control;
+
+	if (copy_from_user(&control, user, sizeof(control)))
+		return -EFAULT;
+	return h->vm->irqchip ? pit_set_reinject(h->vm->irqchip, control.pit_reinject) :
+				-ENXIO;
+}
+
 long vm_irq_ioctl(struct host_vm *h, unsigned int cmd, void __user *user)
 {
 	long rc;
@@ -156,6 +166,7 @@ long vm_irq_ioctl(struct host_vm *h, unsigned int cmd, void __user *user)
 	case KVM_CREATE_IRQCHIP: rc = create_irqchip(h); break;
 	case KVM_CREATE_PIT2: rc = create_pit(h, user); break;
 	case KVM_SET_GSI_ROUTING: rc = set_routing(h, user); break;
+	case KVM_REINJECT_CONTROL: rc = reinject_control(h, user); break;
 	case KVM_IRQFD: rc = vm_irqfd(h, user); break;
 	case KVM_IOEVENTFD: rc = vm_ioeventfd(h, user); break;
 	case KVM_GET_IRQCHIP:
