@@ -126,12 +126,17 @@ struct emul_ops {
 	 * range lies within one page. Paging checks it as an instruction fetch. */
 	enum emul_cb (*fetch)(struct emul *e, uint64_t la, void *buf, unsigned int size);
 
-	/* Data accesses of 1, 2, 4, 8, 10, 16 or 32 bytes (6 and 10: table registers and
-	 * far pointers are read in two parts). `access`: EMUL_ACCESS_*. */
+	/* Data accesses of 1, 2, 4, 8, 16 or 32 bytes (far pointers and table
+	 * registers take two). `access`: EMUL_ACCESS_*. */
 	enum emul_cb (*read_mem)(struct emul *e, uint64_t la, void *buf,
 				 unsigned int size, unsigned int access);
 	enum emul_cb (*write_mem)(struct emul *e, uint64_t la, const void *buf,
 				  unsigned int size, unsigned int access);
+
+	/* Optional. Would paging allow this write? Nothing is accessed. INS asks
+	 * before it reads its port, which can't be read a second time. */
+	enum emul_cb (*check_write)(struct emul *e, uint64_t la, unsigned int size,
+				    unsigned int access);
 
 	/* Optional. Atomically replaces `old` by `new` (1-16 bytes) in RAM, after
 	 * a read_mem with EMUL_ACCESS_WRITE | EMUL_ACCESS_LOCKED gave `old`.

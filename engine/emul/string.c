@@ -147,8 +147,11 @@ static enum emul_result ins_once(struct emul *e, uint64_t left)
 	uint32_t value = 0;
 	uint64_t la;
 
-	/* Segment faults come before the port is read: reading may have effects. */
+	/* Faults come before the port is read: reading may have effects. */
 	TRY(emul_linear(e, EMUL_ES, index_offset(e, EMUL_RDI), size, true, &la));
+	if (e->ops->check_write)
+		TRY(emul_from_cb(e->ops->check_write(e, la, size,
+						     e->cpl == 3 ? EMUL_ACCESS_USER : 0)));
 	TRY(emul_from_cb(e->ops->io_in(e, (uint16_t)e->gpr[EMUL_RDX], &value, size, left)));
 	TRY(emul_mem_write(e, EMUL_ES, index_offset(e, EMUL_RDI), &value, size));
 	advance(e, EMUL_RDI, size);

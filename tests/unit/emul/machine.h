@@ -129,6 +129,15 @@ static inline enum emul_cb machine_write(struct emul *e, uint64_t la, const void
 	return machine_fault(e, la, 2);
 }
 
+static inline enum emul_cb machine_check_write(struct emul *e, uint64_t la, unsigned int size,
+					       unsigned int access)
+{
+	(void)access;
+	if (machine_is_ram(la, size) || machine_is_mmio(la, size))
+		return EMUL_CB_OK;
+	return machine_fault(e, la, 2);
+}
+
 static inline enum emul_cb machine_cmpxchg(struct emul *e, uint64_t la, const void *old,
 					   const void *new, unsigned int size,
 					   unsigned int access)
@@ -300,7 +309,7 @@ static inline void machine_checkpoint(struct emul *e)
 
 static const struct emul_ops machine_ops = {
 	.fetch = machine_fetch, .read_mem = machine_read, .write_mem = machine_write,
-	.cmpxchg_mem = machine_cmpxchg, .io_in = machine_in, .io_out = machine_out,
+	.check_write = machine_check_write, .cmpxchg_mem = machine_cmpxchg, .io_in = machine_in, .io_out = machine_out,
 	.get_seg = machine_get_seg, .set_seg = machine_set_seg,
 	.get_table = machine_get_table, .set_table = machine_set_table,
 	.read_cr = machine_read_cr, .write_cr = machine_write_cr,
