@@ -99,7 +99,7 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 
 	f->asids = leaf[1];
 	f->nrips = leaf[3] & SVM_NRIPS;
-	f->clean_bits = leaf[3] & SVM_CLEAN;
+	f->clean = leaf[3] & SVM_CLEAN ? CLEAN_ALL : 0;
 	f->flush_by_asid = leaf[3] & SVM_FLUSH_BY_ASID;
 	f->decode_assists = leaf[3] & SVM_DECODE_ASSISTS;
 	f->pause_filter = leaf[3] & SVM_PAUSE_FILTER;

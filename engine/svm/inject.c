@@ -36,7 +36,7 @@ bool svm_nmi_open(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	return !s->nmi_masked && !in_shadow(v) && !s->event.type;
+	return !s->nmi.masked && !in_shadow(v) && !s->event.type;
 }
 
 /* Makes the guest exit after its next instruction. */
@@ -44,10 +44,10 @@ static void arm_step(struct svm_vcpu *s)
 {
 	u64 rflags = vcpu_rflags(&s->v);
 
-	if (s->step)
+	if (s->nmi.step)
 		return;
-	s->step = true;
-	s->step_iret = s->nmi_iret;
+	s->nmi.step = true;
+	s->step_iret = s->nmi.iret;
 	s->step_tf = rflags & RFLAGS_TF;
 	vcpu_set_rflags(&s->v, rflags | RFLAGS_TF);
 }
@@ -56,7 +56,7 @@ static void disarm_step(struct svm_vcpu *s)
 {
 	u64 rflags = vcpu_rflags(&s->v);
 
-	s->step = false;
+	s->nmi.step = false;
 	if (!s->step_tf)
 		vcpu_set_rflags(&s->v, rflags & ~RFLAGS_TF);
 }
@@ -88,7 +88,7 @@ void svm_inject(struct vcpu *v, const struct event *e)
 	s->vmcb->c.event_inject = event_field(e);
 	s->event = *e;
 	/* The flags that the delivery pushes are to be the guest's. */
-	if (s->step)
+	if (s->nmi.step)
 		disarm_step(s);
 	if (e->type == EVENT_NMI)
 		svm_set_nmi_mask(v, true);
@@ -127,7 +127,7 @@ void svm_prepare_event(struct svm_vcpu *s)
 	 * An NMI waits behind this event. The kick is pending until VMRUN has
 	 * delivered the event, and makes the guest exit before its handler runs.
 	 */
-	if (s->nmi_window && !s->nmi_masked)
+	if (s->nmi.window && !s->nmi.masked)
 		host_kick_cpu(s->last_cpu);
 }
 
@@ -194,11 +194,11 @@ void svm_want_nmi_window(struct vcpu *v, bool on)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	s->nmi_window = on;
+	s->nmi.window = on;
 	/* While the handler runs, its IRET exits anyway. */
-	if (on && (!s->nmi_masked || s->nmi_iret) && !s->event.type)
+	if (on && (!s->nmi.masked || s->nmi.iret) && !s->event.type)
 		arm_step(s);
-	else if (!on && s->step)
+	else if (!on && s->nmi.step)
 		disarm_step(s);
 }
 
@@ -217,22 +217,22 @@ void svm_set_shadow(struct vcpu *v, u32 shadow)
 
 bool svm_get_nmi_mask(struct vcpu *v)
 {
-	return to_svm(v)->nmi_masked;
+	return to_svm(v)->nmi.masked;
 }
 
 void svm_set_nmi_mask(struct vcpu *v, bool masked)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	s->nmi_masked = masked;
-	s->nmi_iret = false;
+	s->nmi.masked = masked;
+	s->nmi.iret = false;
 	intercept1(s, INTERCEPT1_IRET, masked);
 }
 
 void svm_track_nmi(struct svm_vcpu *s)
 {
 	/* Cut short by another exit: the window will be asked for again. */
-	if (s->step && s->v.exit.reason != EXIT_EXCEPTION(VEC_DB))
+	if (s->nmi.step && s->v.exit.reason != EXIT_EXCEPTION(VEC_DB))
 		disarm_step(s);
 	/* An injection that didn't get through masks nothing. */
 	if (s->v.injected.type == EVENT_NMI)
@@ -241,10 +241,10 @@ void svm_track_nmi(struct svm_vcpu *s)
 	 * IRET exits before it does anything. Once RIP has moved it was executed,
 	 * or it faulted, which unmasks as well.
 	 */
-	if (s->nmi_iret && s->v.rip != s->iret_rip)
+	if (s->nmi.iret && s->v.rip != s->iret_rip)
 		svm_set_nmi_mask(&s->v, false);
-	if (s->nmi_window && !s->nmi_masked) {
-		s->nmi_window = false;
+	if (s->nmi.window && !s->nmi.masked) {
+		s->nmi.window = false;
 		vcpu_request(&s->v, REQ_EVENT);
 	}
 }
@@ -252,10 +252,10 @@ void svm_track_nmi(struct svm_vcpu *s)
 /* The NMI handler's IRET is next. */
 enum exit_action svm_exit_iret(struct svm_vcpu *s)
 {
-	s->nmi_iret = true;
+	s->nmi.iret = true;
 	s->iret_rip = s->v.rip;
 	intercept1(s, INTERCEPT1_IRET, false);
-	if (s->nmi_window)
+	if (s->nmi.window)
 		arm_step(s);
 	return ACT_RESUME;
 }
@@ -272,13 +272,13 @@ enum exit_action svm_exit_db(struct svm_vcpu *s)
 {
 	u64 *dr6 = &s->vmcb->s.dr6;
 
-	if (!s->step || !(*dr6 & DR6_BS))
+	if (!s->nmi.step || !(*dr6 & DR6_BS))
 		return reflect_db(&s->v);
 	if (s->step_iret)
-		s->step = false;	/* IRET has loaded TF anew */
+		s->nmi.step = false;	/* IRET has loaded TF anew */
 	else
 		disarm_step(s);
-	s->nmi_window = false;
+	s->nmi.window = false;
 	vcpu_request(&s->v, REQ_EVENT);
 	if (s->step_tf)
 		return reflect_db(&s->v);

@@ -10,7 +10,10 @@
 #define DR7_ENABLES	BITS(7, 0)
 #define DR6_BS		BIT(14)
 
-static void new_asid(struct svm_vcpu *s)
+/* Kept out of the way that every exit takes. */
+#define COLD		__attribute__((__cold__, __noinline__))
+
+COLD static void new_asid(struct svm_vcpu *s)
 {
 	struct svm_cpu *c = s->cpu;
 
@@ -24,7 +27,7 @@ static void new_asid(struct svm_vcpu *s)
 	vmcb_touch(s, CLEAN_ASID);
 }
 
-static void write_regs(struct svm_vcpu *s)
+COLD static void write_regs(struct svm_vcpu *s)
 {
 	struct vcpu *v = &s->v;
 
@@ -40,7 +43,7 @@ static inline u8 tpr_class(struct svm_vcpu *s)
 }
 
 /* The guest moved CR8 without an exit. */
-static void tpr_changed(struct svm_vcpu *s, u8 class)
+COLD static void tpr_changed(struct svm_vcpu *s, u8 class)
 {
 	if (s->tpr) {
 		*s->tpr = class << 4;
@@ -73,40 +76,45 @@ static inline void prepare(struct svm_vcpu *s, u8 class)
 		svm_prepare_event(s);
 }
 
-/* Registers that only some guests or hosts have different: rarely any. */
 static inline bool switches_xcr0(struct svm_vcpu *s)
 {
 	return s->v.xcr0 != s->host_xcr0 && s->host_xcr0 && (s->v.cr4 & CR4_OSXSAVE);
 }
 
-static void switch_with_breakpoints(struct svm_vcpu *s, u32 shadow)
+/* VMRUN with what few hosts or guests have different. */
+COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 {
-	svm_debug_swap_in(s);
-	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	svm_debug_swap_out(s);
+	struct vcpu *v = &s->v;
+	bool xcr0 = switches_xcr0(s), xss = s->host_xss != v->xss;
+	bool breakpoints = s->host_dr7 & DR7_ENABLES;
+
+	if (xcr0)
+		xsetbv(0, v->xcr0);
+	if (xss)
+		wrmsr(MSR_XSS, v->xss);
+	if (breakpoints)
+		svm_debug_swap_in(s);
+	svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	if (breakpoints)
+		svm_debug_swap_out(s);
+	if (ldt)
+		load_ldtr(ldt);
+	if (xcr0)
+		xsetbv(0, s->host_xcr0);
+	if (xss)
+		wrmsr(MSR_XSS, s->host_xss);
 }
 
 static inline void world_switch(struct svm_vcpu *s)
 {
-	struct vcpu *v = &s->v;
 	u32 shadow = s->vmcb->c.int_state & INT_STATE_SHADOW;
-	bool xcr0 = switches_xcr0(s), xss = s->host_xss != v->xss;
 	u16 ldt = read_ldtr();
 
-	if (UNLIKELY(xcr0))
-		xsetbv(0, v->xcr0);
-	if (UNLIKELY(xss))
-		wrmsr(MSR_XSS, v->xss);
-	if (LIKELY(!(s->host_dr7 & DR7_ENABLES)))
-		svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	if (UNLIKELY(ldt || s->host_xss != s->v.xss || (s->host_dr7 & DR7_ENABLES) ||
+		     switches_xcr0(s)))
+		odd_switch(s, shadow, ldt);
 	else
-		switch_with_breakpoints(s, shadow);
-	if (UNLIKELY(ldt))
-		load_ldtr(ldt);
-	if (UNLIKELY(xcr0))
-		xsetbv(0, s->host_xcr0);
-	if (UNLIKELY(xss))
-		wrmsr(MSR_XSS, s->host_xss);
+		svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
 }
 
 static inline void collect(struct svm_vcpu *s)
@@ -124,7 +132,7 @@ static inline void collect(struct svm_vcpu *s)
 	v->exit.insn_len = svm_features.nrips ? (u32)(b->c.next_rip - b->s.rip) : 0;
 	v->exit.flags = 0;
 	v->injected.type = EVENT_NONE;
-	b->c.clean = svm_features.clean_bits ? CLEAN_ALL : 0;
+	b->c.clean = svm_features.clean;
 	b->c.tlb_control = TLB_KEEP;
 	b->c.event_inject = 0;
 }
@@ -133,7 +141,7 @@ static inline void collect(struct svm_vcpu *s)
  * #MC exits: the machine is the host's. A host built without machine checks has
  * no gate for it and stops at the exit instead.
  */
-static void pass_machine_check(void)
+COLD static void pass_machine_check(void)
 {
 	struct table_reg idt;
 	const u8 *gate;
@@ -157,7 +165,7 @@ void svm_enter(struct vcpu *v)
 	if (UNLIKELY(s->vmcb->c.exit_int_info & EVENT_INJ_V))
 		svm_recover_event(s, s->vmcb->c.exit_int_info);
 	s->event.type = EVENT_NONE;
-	if (UNLIKELY(s->nmi_masked | s->step | s->nmi_window))
+	if (UNLIKELY(s->nmi.any))
 		svm_track_nmi(s);
 	left = s->vmcb->c.int_ctl & 15;
 	if (UNLIKELY(left != class))
@@ -172,7 +180,7 @@ static bool in_64bit_mode(const struct vmcb_save *b)
 }
 
 /* RFLAGS.RF ends with the instruction, RFLAGS.TF traps after it. */
-static void end_of_instruction(struct vcpu *v)
+COLD static void end_of_instruction(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 	u64 rflags = vcpu_rflags(v);

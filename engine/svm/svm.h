@@ -14,7 +14,7 @@
 struct svm_features {
 	u32 asids;		/* ASIDs 1 .. asids - 1 are ours */
 	bool nrips;		/* next RIP on instruction intercepts */
-	bool clean_bits;
+	u32 clean;		/* CLEAN_ALL, or 0 without clean bits */
 	bool flush_by_asid;
 	bool decode_assists;
 	bool pause_filter, pause_threshold;
@@ -78,10 +78,15 @@ struct svm_vcpu {
 
 	/* Events: see inject.c. */
 	struct event event;	/* what EVENTINJ holds */
-	bool nmi_masked;	/* an NMI handler runs: IRET is intercepted */
-	bool nmi_iret;		/* its IRET is at iret_rip, about to run */
-	bool nmi_window;	/* exit as soon as an NMI could be taken */
-	bool step;		/* TF is ours for the next instruction */
+	union {
+		struct {
+			bool masked;	/* a handler runs: its IRET exits */
+			bool iret;	/* its IRET is at iret_rip, about to run */
+			bool window;	/* exit as soon as an NMI could be taken */
+			bool step;	/* TF is ours for the next instruction */
+		};
+		u32 any;
+	} nmi;
 	bool step_tf;		/* TF as the guest had it */
 	bool step_iret;		/* that instruction is the IRET: it pops TF */
 	u64 iret_rip;

@@ -121,7 +121,7 @@ void svm_vcpu_reset(struct vcpu *v, bool init)
 	svm_want_irq_window(v, false);
 	svm_uninject(v);
 	svm_set_nmi_mask(v, false);
-	s->nmi_window = s->step = false;
+	s->nmi.window = s->nmi.step = false;
 	s->debugctl = 0;
 	if (!init) {
 		b->s.star = b->s.lstar = b->s.cstar = b->s.sfmask = 0;

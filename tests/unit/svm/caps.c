@@ -42,7 +42,7 @@ static void test_a_full_cpu_is_accepted(void **state)
 	assert_null(why);
 	assert_true(caps.unrestricted_guest && caps.s2_2m && caps.s2_1g && caps.tpr_virtual &&
 		    caps.s2_accessed_dirty && caps.nmi_window && caps.rdtscp);
-	assert_true(svm_features.nrips && svm_features.clean_bits &&
+	assert_true(svm_features.nrips && svm_features.clean &&
 		    svm_features.flush_by_asid && svm_features.decode_assists &&
 		    svm_features.pause_filter && !svm_features.pause_threshold);
 	assert_int_equal(svm_features.asids, SIM_ASIDS);
@@ -56,7 +56,7 @@ static void test_nested_paging_alone_is_enough(void **state)
 	sim_set_cpuid(0x80000001, 0, 0, 0, 4, 0x20000000);
 	assert_int_equal(probe(), 0);
 	assert_false(caps.s2_1g || caps.rdtscp || svm_features.nrips ||
-		     svm_features.clean_bits || svm_features.flush_by_asid);
+		     svm_features.clean || svm_features.flush_by_asid);
 }
 
 static void test_another_vendor_is_passed_over_without_a_word(void **state)
