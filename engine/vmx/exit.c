@@ -129,6 +129,12 @@ static OUT_OF_LINE enum exit_action exit_exception(struct vcpu *v)
 		return ACT_RESUME;	/* the host has had it */
 	if (e.vector == VEC_DB)
 		note_debug_exception(v);
+	if (e.type == EVENT_PRIV_SOFT_EXC) {
+		/* INT1 is a trap: it is injected with its length, or it would repeat. */
+		v->exception = e;
+		vcpu_request(v, REQ_EVENT);
+		return ACT_RESUME;
+	}
 	return x86_exit_reflect(v, &e, e.vector == VEC_PF ? v->exit.qual : 0);
 }
 

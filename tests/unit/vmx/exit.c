@@ -183,8 +183,10 @@ static void test_icebp_keeps_its_kind(void **state)
 {
 	(void)state;
 	take_exception(BIT(31) | 5 << 8 | VEC_DB);
-	assert_int_equal(seen.event.type, EVENT_PRIV_SOFT_EXC);
-	assert_int_equal(seen.event.insn_len, 1);
+	assert_null(seen.handler);
+	assert_int_equal(v->exception.type, EVENT_PRIV_SOFT_EXC);
+	assert_int_equal(v->exception.insn_len, 1);
+	assert_true(v->requests & REQ_EVENT);
 }
 
 static void test_failed_entries_are_reported(void **state)
