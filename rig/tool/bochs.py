@@ -127,6 +127,7 @@ class Bochs:
         self.opts, self.parts, self.rundir = opts, parts, rundir
         self.model = opts.model or DEFAULT_MODEL
         self.process = self.snapshot = None
+        self.restoring = False
 
     def path(self, name):
         return os.path.join(self.rundir, name)
@@ -139,9 +140,8 @@ class Bochs:
         if self.opts.snapshots:
             self.snapshot = Snapshot(self.parts, self.config() + self.cmdline() +
                                      self.opts.feature_control + repr(base))
-            if self.snapshot.exists():
-                return None, files
-        return base, files
+            self.restoring = self.snapshot.exists()
+        return (None if self.restoring else base), files
 
     def cmdline(self):
         return f"{CMDLINE} rig.channel=e9 {self.opts.cmdline}"
@@ -177,7 +177,7 @@ class Bochs:
         with open(self.path("go"), "w") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-rc", self.path("go")]
-        if self.snapshot and self.snapshot.exists():
+        if self.restoring:
             argv += ["-r", self.snapshot.use()]
         else:
             self.write_images()
@@ -194,7 +194,7 @@ class Bochs:
             env.pop(name, None)
         if self.opts.feature_control == "locked-off":
             env["RIG_LOCK_VMX"] = "1"
-        if self.snapshot and not self.snapshot.exists():
+        if self.snapshot and not self.restoring:
             env["RIG_SNAPSHOT"] = self.snapshot.new
         with open(self.path("bochs.out"), "wb") as out:
             self.process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out,

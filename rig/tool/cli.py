@@ -271,7 +271,7 @@ def run(opts, parts):
     try:
         base, files = machine.payload(base, files)
         link = Link(machine, machine.start(), opts)
-        if sys.stdin.isatty() and opts.input:
+        if link.tty:
             signal.signal(signal.SIGWINCH, lambda *_: link.on_terminal_size())
         link.run(base, files, say)
         ended = machine.finish(link.timed_out)
@@ -293,6 +293,11 @@ def on_signal(number, _frame):
 
 
 def main(argv):
+    for fd in range(3):  # a closed one would be taken by the next file opened
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     try:

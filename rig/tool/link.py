@@ -5,7 +5,6 @@ import os
 import selectors
 import signal
 import struct
-import sys
 import termios
 import time
 import tty
@@ -50,7 +49,7 @@ class Link:
         self.stages = []         # those for when the agent is ready (again)
         self.credit = WINDOW
         self.stdin_open = bool(opts.input)
-        self.tty = opts.input and sys.stdin.isatty()
+        self.tty = opts.input and os.isatty(0)
         self.saved_terminal = None
         self.escapes = []
         self.selector = selectors.PollSelector()  # takes plain files, too
