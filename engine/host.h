@@ -90,23 +90,26 @@ unsigned host_cpu(void);
  */
 void host_call_on(unsigned cpu, void (*fn)(void *), void *arg);
 
-void host_irq_off(void);	/* also stops preemption; does not nest */
-void host_irq_on(void);
+/*
+ * Bracket guest execution on the vCPU's thread.
+ *
+ * enter: stops preemption and interrupts, publishes v->in_guest (a full barrier:
+ * whoever sets a request later sees it and kicks this CPU), then looks once more
+ * for reasons not to go: v->requests, or work of the thread's own (signals,
+ * rescheduling, ...). If there is one it undoes all that and returns false.
+ * Otherwise the guest's FPU state is in the registers and its time is counted.
+ *
+ * exit: withdraws in_guest, lets pending interrupts in, and leaves them and
+ * preemption on.
+ */
+bool host_guest_enter(struct vcpu *v);
+void host_guest_exit(struct vcpu *v);
 
 /*
- * Work that this thread has to do before it may enter a guest (signals,
- * rescheduling, ...). _pending is called with interrupts off right before the
- * entry. _do sleeps; ERR_INTR: the run must return to the program.
+ * Does the work that kept host_guest_enter() from entering, if it was the
+ * thread's. Sleeps. ERR_INTR: the run must return to the program.
  */
-bool host_work_pending(void);
 int host_work_do(struct vcpu *v);
-
-/*
- * Bracket guest execution: time accounting and the like. enter: interrupts off.
- * exit: lets pending interrupts in and leaves them and preemption on.
- */
-void host_guest_enter(void);
-void host_guest_exit(void);
 
 /* An NMI made the guest exit: run the host's handler, interrupts still off. */
 void host_nmi(void);
@@ -114,8 +117,6 @@ void host_nmi(void);
 /* An exit cut this CPU's TSS limit to the architectural minimum. */
 void host_tss_limit_lost(void);
 
-/* Guest FPU state is in the registers from load to put; this makes sure. */
-void host_fpu_check(struct vcpu *v);
 /*
  * Changes bits of this CPU's CR4 through the host, which may keep a copy of it.
  * Interrupts off.

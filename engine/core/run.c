@@ -102,24 +102,11 @@ static void record_exit(struct vcpu *v)
 /* Once into the guest and out again; false: there was something else to do. */
 static bool enter_guest(struct vcpu *v)
 {
-	host_irq_off();
-	/*
-	 * Seen as in the guest before the last look at requests: whoever sets
-	 * one later finds in_guest and kicks this CPU, which makes the entry
-	 * come straight back.
-	 */
-	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
-	if (UNLIKELY(LOAD(&v->requests) || host_work_pending())) {
-		STORE(&v->in_guest, 0);
-		host_irq_on();
+	if (UNLIKELY(!host_guest_enter(v)))
 		return false;
-	}
-	host_fpu_check(v);
-	host_guest_enter();
 	backend->enter(v);
-	STORE(&v->in_guest, 0);
 	record_exit(v);
-	host_guest_exit();
+	host_guest_exit(v);
 	return true;
 }
 
@@ -158,7 +145,7 @@ int vcpu_run(struct vcpu *v)
 			break;
 		if (LIKELY(enter_guest(v))) {
 			rc = apply(v, backend->handle_exit(v));
-		} else if (host_work_pending() && host_work_do(v)) {
+		} else if (host_work_do(v)) {
 			rc = leave(v, UEXIT_INTR, ERR_INTR);
 		}
 	}

@@ -101,30 +101,8 @@ void host_call_on(unsigned int cpu, void (*fn)(void *), void *arg)
 	smp_call_function_single(cpu, fn, arg, 1);
 }
 
-void host_irq_off(void)
-{
-	preempt_disable();
-	local_irq_disable();
-}
-
-void host_irq_on(void)
-{
-	local_irq_enable();
-	preempt_enable();
-}
-
-bool host_work_pending(void)
-{
-	return READ_ONCE(current_thread_info()->flags) & XFER_TO_GUEST_MODE_WORK;
-}
-
-int host_work_do(struct vcpu *v)
-{
-	/* Any error, a signal's included, ends the run. */
-	return xfer_to_guest_mode_handle_work(NULL) ? ERR_INTR : 0;
-}
-
-void host_guest_enter(void)
+/* RCU and the like: rarely more than a look. */
+static void note_guest(void)
 {
 	vtime_account_guest_enter();
 	if (context_tracking_guest_enter())
@@ -139,8 +117,29 @@ void host_guest_enter(void)
 	}
 }
 
-void host_guest_exit(void)
+bool host_guest_enter(struct vcpu *v)
 {
+	unsigned long flags;
+
+	preempt_disable();
+	local_irq_disable();
+	__atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
+	flags = READ_ONCE(current_thread_info()->flags);
+	if (unlikely(READ_ONCE(v->requests) || (flags & XFER_TO_GUEST_MODE_WORK))) {
+		WRITE_ONCE(v->in_guest, 0);
+		local_irq_enable();
+		preempt_enable();
+		return false;
+	}
+	if (unlikely(flags & _TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+	note_guest();
+	return true;
+}
+
+void host_guest_exit(struct vcpu *v)
+{
+	WRITE_ONCE(v->in_guest, 0);
 	context_tracking_guest_exit();
 	/*
 	 * The tick that ended the guest's stay is taken here, while the time
@@ -159,6 +158,15 @@ void host_guest_exit(void)
 	preempt_enable();
 }
 
+int host_work_do(struct vcpu *v)
+{
+	unsigned long flags = READ_ONCE(current_thread_info()->flags);
+
+	/* Any error, a signal's included, ends the run. */
+	return (flags & XFER_TO_GUEST_MODE_WORK) && xfer_to_guest_mode_handle_work(NULL) ?
+		ERR_INTR : 0;
+}
+
 void host_nmi(void)
 {
 	asm volatile("int $2");
@@ -167,12 +175,6 @@ void host_nmi(void)
 void host_tss_limit_lost(void)
 {
 	invalidate_tss_limit();
-}
-
-void host_fpu_check(struct vcpu *v)
-{
-	if (unlikely(test_thread_flag(TIF_NEED_FPU_LOAD)))
-		switch_fpu_return();
 }
 
 /* The kernel keeps a shadow of CR4 per CPU, for its TLB flushes among others. */

@@ -211,38 +211,17 @@ unsigned host_cpu(void)
 	return sim.cpu;
 }
 
-void host_irq_off(void)
-{
-	if (sim.irq_off)
-		sim_fail("host_irq_off() twice");
-	sim.irq_off = true;
-}
-
-void host_irq_on(void)
-{
-	if (!sim.irq_off)
-		sim_fail("host_irq_on() with interrupts on");
-	sim.irq_off = false;
-}
-
 void host_call_on(unsigned cpu, void (*fn)(void *), void *arg)
 {
 	unsigned was = sim.cpu;
 
 	if (cpu >= SIM_CPUS)
 		return;
-	host_irq_off();
+	sim.irq_off = true;
 	sim.cpu = cpu;
 	fn(arg);
 	sim.cpu = was;
-	host_irq_on();
-}
-
-bool host_work_pending(void)
-{
-	if (!sim.irq_off)
-		sim_fail("host_work_pending() with interrupts on");
-	return sim.work;
+	sim.irq_off = false;
 }
 
 int host_work_do(struct vcpu *v)
@@ -253,13 +232,21 @@ int host_work_do(struct vcpu *v)
 	return sim.work_result;
 }
 
-void host_guest_enter(void)
+bool host_guest_enter(struct vcpu *v)
 {
+	if (sim.irq_off)
+		sim_fail("host_guest_enter() with interrupts off");
+	if (v->requests || sim.work)
+		return false;
+	v->in_guest = 1;
+	sim.irq_off = true;
 	sim.guest_enters++;
+	return true;
 }
 
-void host_guest_exit(void)
+void host_guest_exit(struct vcpu *v)
 {
+	v->in_guest = 0;
 	sim.guest_exits++;
 	sim.irq_off = false;
 }
@@ -272,12 +259,6 @@ void host_nmi(void)
 void host_tss_limit_lost(void)
 {
 	sim.tss_lost++;
-}
-
-void host_fpu_check(struct vcpu *v)
-{
-	(void)v;
-	sim.fpu_checks++;
 }
 
 void host_cr4_update(u64 set, u64 clear)

@@ -31,11 +31,11 @@ struct sim {
 	/* What the engine asked for. */
 	u64 kicks[SIM_CPUS];		/* host_kick_cpu() by CPU */
 	u64 kick_alls, wakes, blocks_asked;
-	bool work;			/* host_work_pending() */
+	bool work;			/* keeps host_guest_enter() from entering */
 	int work_result, block_result;	/* of host_work_do(), host_block() */
 	u64 xcr0;
 	u64 cr4;
-	u64 nmis, tss_lost, fpu_checks, guest_enters, guest_exits;
+	u64 nmis, tss_lost, guest_enters, guest_exits;
 
 	/* Guest memory is the process's: an hva is an address. */
 	u64 guest_start, guest_end;	/* what is mapped */
