@@ -146,6 +146,9 @@ void svm_recover_event(struct svm_vcpu *s, u64 info)
 	struct vcpu *v = &s->v;
 	u8 vector = FIELD(info, 7, 0);
 
+	/* Nothing is on its way any more. */
+	if (v->exit.reason == EXIT_SHUTDOWN || v->exit.reason == EXIT_INDEX_INVALID)
+		return;
 	if (is_same(&s->event, info)) {
 		v->injected = s->event;
 		if (s->event.type >= EVENT_SOFT_INT)

@@ -118,6 +118,17 @@ static void test_own_injections_come_back_as_they_were(void **state)
 	assert_int_equal(v->injected.vector, VEC_GP);
 }
 
+/* A vCPU that gets new state after a triple fault starts with nothing pending. */
+static void test_nothing_survives_a_shutdown(void **state)
+{
+	(void)state;
+	v->requests = 0;
+	interrupt_delivery(0x80000b08);
+	enter_until(EXIT_SHUTDOWN, 0, 0);
+	assert_int_equal(v->injected.type, EVENT_NONE);
+	assert_int_equal(v->requests, 0);
+}
+
 static void test_irq_open(void **state)
 {
 	(void)state;
@@ -288,6 +299,7 @@ int main(void)
 						vcpu_up_plain, vcpu_down),
 		T(test_deliveries_that_the_guest_began),
 		T(test_own_injections_come_back_as_they_were),
+		T(test_nothing_survives_a_shutdown),
 		T(test_irq_open),
 		T(test_irq_window),
 		T(test_nmi_masks_until_iret_is_done),
