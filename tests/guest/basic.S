@@ -189,23 +189,6 @@ GUEST hypercall
 	RESULT 1, %rbx
 	END
 
-GUEST hypercall_user
-	pushq	$SEL_USERDATA
-	pushq	$G_STACK_USER
-	pushq	$2
-	pushq	$SEL_USER64
-	pushq	$1f
-	iretq
-1:	mov	$11, %eax		/* KVM_HC_SCHED_YIELD: known, but not to CPL 3 */
-	HYPERCALL
-	RESULT 0, %rax
-	TRY	2f
-	ud2
-2:
-	int3
-GUEST hypercall_user_end
-	END
-
 GUEST many_exits
 	mov	$5000, %r15d
 	xor	%r14d, %r14d

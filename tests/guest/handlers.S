@@ -38,6 +38,7 @@ exc64_common:
 	mov	%rax, EXC_RIP
 	mov	48(%rsp), %rax
 	mov	%rax, EXC_FLAGS
+	andl	$~0x100, 48(%rsp)	/* no further single step */
 	mov	%cr2, %rax
 	mov	%rax, EXC_CR2
 	mov	%dr6, %rax
@@ -132,6 +133,7 @@ exc32_common:
 	mov	%eax, EXC_RIP
 	mov	24(%esp), %eax
 	mov	%eax, EXC_FLAGS
+	andl	$~0x100, 24(%esp)
 	mov	%cr2, %eax
 	mov	%eax, EXC_CR2
 	mov	EXC_FIXUP, %eax

@@ -69,7 +69,7 @@ struct test {
 	void (*check)(struct machine *m);
 	/* Instead of all that. */
 	void (*custom)(void);
-	unsigned seconds;		/* limit; 0: 20 */
+	unsigned seconds;		/* limit; 0: 8 */
 };
 
 #define LIST(type, ...)	(const type[]){ __VA_ARGS__ }

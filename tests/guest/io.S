@@ -106,11 +106,9 @@ GUEST ins_across
 	RESULT 1, %rdi
 	END
 
-/* INS to a page that is not there: #PF, and nothing was read before. */
+/* INS to a page that is not there: #PF. */
 GUEST ins_fault
-	mov	$G_DATA, %edi
 	mov	$0x80, %dx
-	movl	$0, G_PD32
 	mov	$0x40000000000, %rdi
 	FAULTS insb
 	END
@@ -162,8 +160,6 @@ GUEST prot_ins
 	.code64
 /* CPL 3 and IOPL 0, no bit map in the TSS: #GP(0). */
 GUEST user_io
-	mov	$SEL_TSS64, %ax
-	ltr	%ax
 	pushq	$SEL_USERDATA
 	pushq	$G_STACK_USER
 	pushq	$2

@@ -21,7 +21,7 @@
 
 #include "harness.h"
 
-#define SECONDS		20
+#define SECONDS		8
 #define STATUS_FAILED	1
 #define STATUS_SKIPPED	77
 

@@ -4,7 +4,7 @@
 GT := $(BUILD)/tests/guest
 GUEST_TESTS := $(BUILD)/tests/guest-tests
 GT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -Itests/guest -I$(GT) \
-	-pthread -MMD -MP
+	-Wno-missing-field-initializers -pthread -MMD -MP
 GT_OBJS := $(patsubst tests/guest/%.c,$(GT)/%.o,$(wildcard tests/guest/*.c))
 GT_ASM_OBJS := $(patsubst tests/guest/%.S,$(GT)/%.asm.o,$(wildcard tests/guest/*.S))
 

@@ -92,12 +92,18 @@ void raise_nmi(struct machine *m)
 struct kvm_cpuid2 *supported_cpuid(void)
 {
 	static struct kvm_cpuid2 *c;
+	unsigned i;
 
 	if (c)
 		return c;
 	c = calloc(1, sizeof(*c) + CPUID_ROOM * sizeof(c->entries[0]));
 	c->nent = CPUID_ROOM;
 	DO(ctl, KVM_GET_SUPPORTED_CPUID, c);
+	/* Told by a capability, as it needs the in-kernel LAPIC. */
+	if (ioctl(ctl, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		for (i = 0; i < c->nent; i++)
+			if (c->entries[i].function == 1)
+				c->entries[i].ecx |= 1u << 24;
 	return c;
 }
 
