@@ -68,6 +68,8 @@ unsigned host_page_level(struct vm *vm, u64 hva);
  */
 int host_copy_from(struct vm *vm, void *dst, u64 hva, size_t n);
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n);
+/* One naturally aligned word of 4 or 8 bytes, zero-extended. Sleeps. */
+int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned size);
 /*
  * Atomic compare-and-swap of 1, 2, 4, 8 naturally aligned bytes. Sleeps.
  * 1 = swapped, 0 = found another value, ERR_FAULT.

@@ -30,7 +30,11 @@ struct mem {
 	u32 inval_active;		/* invalidations between begin and end */
 	u64 inval_start, inval_end;	/* the hull of the active ones */
 	u64 inval_seq;			/* invalidations ended */
-	u64 generation;			/* changes of the slots */
+	/*
+	 * Counts changes of the slots, odd while one is under way: slots may be
+	 * read without the lock if it was even and the same before and after.
+	 */
+	u64 generation;
 	void *root_table;		/* [c] */
 	struct hphys root;		/* its address; [c] */
 	void *spare;			/* table pages ready for use, linked */
@@ -68,6 +72,8 @@ enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access);
  */
 int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n);
 int mem_write(struct vm *vm, struct gphys gpa, const void *src, size_t n);
+/* A naturally aligned word of 4 or 8 bytes, zero-extended: the fast way. */
+int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size);
 /* As host_cmpxchg(). */
 int mem_cmpxchg(struct vm *vm, struct gphys gpa, u64 old, u64 val, unsigned n);
 /* Tells every vCPU to drop its translations, returns when none uses them. */

@@ -81,12 +81,14 @@ int mem_set_slot(struct vm *vm, unsigned id, const struct mem_slot *slot)
 	old = &m->slots[id];
 	if (old->size)
 		flush = table_unmap(m, old->gpa, old->gpa + old->size);
+	STORE_RELEASE(&m->generation, m->generation + 1);
+	FENCE();
 	*old = *slot;
-	m->generation++;
 	if (id >= m->slot_top)
 		m->slot_top = id + 1;
 	while (m->slot_top && !m->slots[m->slot_top - 1].size)
 		m->slot_top--;
+	STORE_RELEASE(&m->generation, m->generation + 1);
 	host_unlock(&m->lock);
 	if (flush)
 		mem_flush(vm);
@@ -153,20 +155,39 @@ static const struct mem_slot *find_slot(const struct mem *m, u64 gpa)
 	return NULL;
 }
 
+/*
+ * A copy of the slot that has gpa, and the generation it is of. No lock: what it
+ * says may be out of date as soon as it is said, like anything about slots.
+ */
+static bool look_up(struct mem *m, u64 gpa, struct mem_slot *slot, u64 *generation)
+{
+	for (;;) {
+		u64 before = LOAD_ACQUIRE(&m->generation);
+		const struct mem_slot *s = find_slot(m, gpa);
+
+		if (s)
+			*slot = *s;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (LIKELY(!(before & 1) && LOAD(&m->generation) == before)) {
+			*generation = before;
+			return s;
+		}
+		/* A change is under way: it ends with the lock. */
+		host_lock(&m->lock);
+		host_unlock(&m->lock);
+	}
+}
+
 /* Host address of gpa and the bytes left behind it in its slot; 0: none. */
 static u64 resolve(struct mem *m, u64 gpa, bool write, u64 *hva)
 {
-	const struct mem_slot *s;
-	u64 left = 0;
+	struct mem_slot s;
+	u64 generation;
 
-	host_lock(&m->lock);
-	s = find_slot(m, gpa);
-	if (s && !(write && (s->flags & SLOT_READONLY))) {
-		*hva = s->hva + (gpa - s->gpa);
-		left = s->size - (gpa - s->gpa);
-	}
-	host_unlock(&m->lock);
-	return left;
+	if (!look_up(m, gpa, &s, &generation) || (write && (s.flags & SLOT_READONLY)))
+		return 0;
+	*hva = s.hva + (gpa - s.gpa);
+	return s.size - (gpa - s.gpa);
 }
 
 bool mem_is_ram(struct vm *vm, struct gphys gpa, bool write)
@@ -174,6 +195,15 @@ bool mem_is_ram(struct vm *vm, struct gphys gpa, bool write)
 	u64 hva;
 
 	return resolve(&vm->mem, gpa.v, write, &hva);
+}
+
+int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size)
+{
+	u64 hva;
+
+	if (UNLIKELY(resolve(&vm->mem, gpa.v, false, &hva) < size))
+		return ERR_FAULT;
+	return host_read_entry(vm, hva, val, size);
 }
 
 int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n)
@@ -302,29 +332,22 @@ out:
 enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 {
 	struct mem *m = &vm->mem;
-	const struct mem_slot *s;
+	struct mem_slot s;
 	struct host_page page;
-	u64 seq, generation, hva = 0;
-	u32 flags = 0;
+	u64 seq, generation;
 	bool done;
 	int rc;
 
 	gpa.v &= ~PG_OFFSET_MASK;
 	do {
+		/* Before the page is looked up; install() looks at it again. */
+		seq = LOAD_ACQUIRE(&m->inval_seq);
+		if (!look_up(m, gpa.v, &s, &generation) ||
+		    ((access & MEM_WRITE) && (s.flags & SLOT_READONLY)))
+			return MEM_MMIO;
 		if (fill_spare(vm))
 			return MEM_ERROR;
-		host_lock(&m->lock);
-		s = find_slot(m, gpa.v);
-		if (s) {
-			hva = s->hva + (gpa.v - s->gpa);
-			flags = s->flags;
-		}
-		seq = m->inval_seq;
-		generation = m->generation;
-		host_unlock(&m->lock);
-		if (!s || ((access & MEM_WRITE) && (flags & SLOT_READONLY)))
-			return MEM_MMIO;
-		rc = host_page_get(vm, hva, access & MEM_WRITE, &page);
+		rc = host_page_get(vm, s.hva + (gpa.v - s.gpa), access & MEM_WRITE, &page);
 		if (rc)
 			return rc == ERR_INTR ? MEM_SIGNAL : MEM_ERROR;
 		done = install(vm, gpa.v, seq, generation, &page);

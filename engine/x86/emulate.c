@@ -28,6 +28,7 @@ struct access {
 
 struct emul_session {
 	struct emul e;
+	struct emul_cache cache;
 	struct vcpu *v;
 	struct access log[LOG_MAX];
 	u8 logged;	/* entries that are complete */
@@ -35,8 +36,9 @@ struct emul_session {
 	bool waiting;	/* log[logged] is with user space: an unanswered read */
 	bool posted;	/* v->uexit holds a write that user space must still see */
 	bool pending;	/* the instruction must be emulated again at the next run */
-	bool hint;	/* hint_la's page is known to lie at hint_pa */
+	bool hint;	/* hint_la's page lies at hint_pa, where no memory is */
 	u64 hint_la, hint_pa;
+	u64 old_rsp;
 };
 
 static struct emul_session *session(struct emul *e)
@@ -197,35 +199,62 @@ static u32 pf_access(unsigned flags, bool write)
 static enum emul_cb access_page(struct emul_session *s, struct gphys gpa, void *data,
 				unsigned size, bool write)
 {
-	int rc;
+	struct vm *vm = s->v->vm;
 
-	rc = write ? mem_write(s->v->vm, gpa, data, size) :
-		     mem_read(s->v->vm, gpa, data, size);
-	if (!rc)
-		return EMUL_CB_OK;
-	if (mem_is_ram(s->v->vm, gpa, write))
+	/* The page that made the guest exit is known not to be memory. */
+	if ((s->hint && !((gpa.v ^ s->hint_pa) & ~PG_OFFSET_MASK)) ||
+	    !mem_is_ram(vm, gpa, write))
+		return mmio(s, gpa.v, data, size, write);
+	if (write ? mem_write(vm, gpa, data, size) : mem_read(vm, gpa, data, size))
 		return EMUL_CB_UNSUPPORTED;
-	return mmio(s, gpa.v, data, size, write);
+	return EMUL_CB_OK;
+}
+
+/* Where an access of size bytes at la goes: one place, or two if it crosses a page. */
+struct span {
+	struct gphys gpa[2];
+	unsigned first;		/* bytes in gpa[0]'s page */
+};
+
+static enum emul_cb translate_span(struct emul *e, u64 la, unsigned size, u32 access,
+				   struct span *span)
+{
+	unsigned first = PG_SIZE - (la & PG_OFFSET_MASK);
+	enum emul_cb rc = translate(e, la, access, &span->gpa[0]);
+	u64 next = la + first;
+
+	if (LIKELY(first >= size)) {
+		span->first = size;
+		return rc;
+	}
+	span->first = first;
+	if (e->mode != EMUL_MODE64)	/* linear addresses have 32 bits */
+		next = (u32)next;
+	return rc == EMUL_CB_OK ? translate(e, next, access, &span->gpa[1]) : rc;
 }
 
 static enum emul_cb access_memory(struct emul *e, u64 la, void *data, unsigned size,
 				  unsigned flags, bool write)
 {
 	struct emul_session *s = session(e);
-	unsigned first = PG_SIZE - (la & PG_OFFSET_MASK);
-	struct gphys gpa, gpa2;
+	struct span span;
 	enum emul_cb rc;
 
-	if (first > size)
-		first = size;
-	rc = translate(e, la, pf_access(flags, write), &gpa);
-	if (rc == EMUL_CB_OK && first < size)
-		rc = translate(e, la + first, pf_access(flags, write), &gpa2);
+	rc = translate_span(e, la, size, pf_access(flags, write), &span);
 	if (rc == EMUL_CB_OK)
-		rc = access_page(s, gpa, data, first, write);
-	if (rc == EMUL_CB_OK && first < size)
-		rc = access_page(s, gpa2, (char *)data + first, size - first, write);
+		rc = access_page(s, span.gpa[0], data, span.first, write);
+	if (rc == EMUL_CB_OK && span.first < size)
+		rc = access_page(s, span.gpa[1], (char *)data + span.first,
+				 size - span.first, write);
 	return rc;
+}
+
+static enum emul_cb cb_check_write(struct emul *e, uint64_t la, unsigned size,
+				   unsigned access)
+{
+	struct span span;
+
+	return translate_span(e, la, size, pf_access(access, true), &span);
 }
 
 static enum emul_cb cb_fetch(struct emul *e, uint64_t la, void *buf, unsigned size)
@@ -433,7 +462,7 @@ static void cb_checkpoint(struct emul *e)
 
 static const struct emul_ops ops = {
 	.fetch = cb_fetch, .read_mem = cb_read_mem, .write_mem = cb_write_mem,
-	.cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
+	.check_write = cb_check_write, .cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
 	.get_seg = cb_get_seg, .set_seg = cb_set_seg,
 	.get_table = cb_get_table, .set_table = cb_set_table,
 	.read_cr = cb_read_cr, .write_cr = cb_write_cr,
@@ -455,6 +484,7 @@ struct emul_session *emul_session_create(struct vcpu *v)
 	s->e.ops = &ops;
 	s->e.ctx = v;
 	s->e.gpr = v->gpr;
+	s->e.cache = &s->cache;
 	return s;
 }
 
@@ -485,6 +515,7 @@ static void load_state(struct emul_session *s)
 	backend->get_seg(v, SEG_CS, &cs);
 	e->rip = v->rip;
 	e->rflags = v->rflags;
+	s->old_rsp = v->gpr[GPR_RSP];
 	e->protected_mode = v->cr0 & CR0_PE;
 	e->long_mode = v->efer & EFER_LMA;
 	e->vm86 = e->protected_mode && (v->rflags & RFLAGS_VM);
@@ -494,13 +525,32 @@ static void load_state(struct emul_session *s)
 	e->nbytes = 0;
 }
 
+/* Only what the instruction changed: each costs a write to the CPU's structure. */
 static void store_state(struct emul_session *s)
 {
 	struct vcpu *v = s->v;
 
-	vcpu_set_rip(v, s->e.rip);
-	vcpu_set_rflags(v, s->e.rflags);
-	vcpu_set_rsp(v, v->gpr[GPR_RSP]);
+	if (v->rip != s->e.rip)
+		vcpu_set_rip(v, s->e.rip);
+	if (v->rflags != (s->e.rflags | RFLAGS_FIXED)) {
+		if ((v->rflags ^ s->e.rflags) & RFLAGS_IF)
+			vcpu_request(v, REQ_EVENT);
+		vcpu_set_rflags(v, s->e.rflags);
+	}
+	if (v->gpr[GPR_RSP] != s->old_rsp)
+		vcpu_set_rsp(v, v->gpr[GPR_RSP]);
+}
+
+/* The shadow of STI and MOV SS lasts one instruction. */
+static void store_shadow(struct emul_session *s)
+{
+	u32 shadow = s->e.shadow == EMUL_SHADOW_STI ? 1 :
+		     s->e.shadow == EMUL_SHADOW_MOV_SS ? 2 : 0;
+
+	if (shadow || backend->get_shadow(s->v)) {
+		backend->set_shadow(s->v, shadow);
+		vcpu_request(s->v, REQ_EVENT);
+	}
 }
 
 static enum exit_action deliver_fault(struct vcpu *v, const struct emul *e)
@@ -563,10 +613,8 @@ static enum exit_action after_step(struct emul_session *s, enum emul_result resu
 	case EMUL_DONE:
 	case EMUL_HALT:
 		store_state(s);
-		backend->set_shadow(v, s->e.shadow == EMUL_SHADOW_STI ? 1 :
-				    s->e.shadow == EMUL_SHADOW_MOV_SS ? 2 : 0);
+		store_shadow(s);
 		finish(s);
-		vcpu_request(v, REQ_EVENT);
 		if (result == EMUL_HALT && v->lapic)
 			v->mp_state = MP_HALTED;
 		else if (result == EMUL_HALT && !posted) {

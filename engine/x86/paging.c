@@ -114,7 +114,7 @@ static int walk_tables(struct vcpu *v, const struct walk *w, u64 la, u32 access,
 		u64 at = table + index * w->entry_size, entry = 0;
 		bool leaf;
 
-		if (mem_read(v->vm, gphys(at), &entry, w->entry_size))
+		if (mem_read_entry(v->vm, gphys(at), &entry, w->entry_size))
 			return ERR_NXIO;
 		if (!(entry & PTE_P)) {
 			*error = fault_code(w, access, 0);

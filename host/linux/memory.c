@@ -88,6 +88,18 @@ int host_copy_from(struct vm *vm, void *dst, u64 hva, size_t n)
 	return copy_from_user(dst, (void __user *)hva, n) ? ERR_FAULT : 0;
 }
 
+int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned int size)
+{
+	u32 small;
+
+	if (size == 8)
+		return get_user(*val, (u64 __user *)hva) ? ERR_FAULT : 0;
+	if (get_user(small, (u32 __user *)hva))
+		return ERR_FAULT;
+	*val = small;
+	return 0;
+}
+
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
 	return copy_to_user((void __user *)hva, src, n) ? ERR_FAULT : 0;

@@ -174,6 +174,12 @@ int host_copy_from(struct vm *vm, void *dst, u64 hva, size_t n)
 	return 0;
 }
 
+int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned size)
+{
+	*val = 0;
+	return host_copy_from(vm, val, hva, size);
+}
+
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
 	(void)vm;
