@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include "sim.h"
 
+#include "../../engine/core/vcpu.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
