@@ -12,22 +12,54 @@
 /* Enough for any CPU so far; the kernel refuses absurd sizes by itself. */
 #define CPUID_ENTRIES_MAX	4096u
 
+/*
+ * Does the kernel show VT-x or AMD-V?  It hides the flag of one that the
+ * firmware has locked off.  Unknown counts as yes.
+ */
+static bool cpu_can(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *line = NULL;
+	size_t room = 0;
+	bool can = true;
+
+	if (!f)
+		return true;
+	while (getline(&line, &room, f) > 0) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		can = strstr(line, " vmx") || strstr(line, " svm");
+		break;
+	}
+	free(line);
+	fclose(f);
+	return can;
+}
+
+static int not_there(const char *path, struct vmm_error *e)
+{
+	if (strcmp(path, VMM_DEFAULT_ACCEL))
+		return vmm_fail(e, VMM_ERR_HOST,
+			"%s: no such device: is the module that provides it loaded?",
+			path);
+	if (!cpu_can())
+		return vmm_fail(e, VMM_ERR_HOST,
+			"%s: no such device: vmm.ko is not loaded, and can't be: this CPU has no VT-x or AMD-V, or the firmware has locked it off (look for it in the firmware's set-up)",
+			path);
+	return vmm_fail(e, VMM_ERR_HOST,
+		"%s: no such device: the module vmm.ko is not loaded (as root: insmod vmm.ko; if it refuses, dmesg says why; or take another accelerator: --accel /dev/kvm)",
+		path);
+}
+
 static int open_failed(const char *path, int err, struct vmm_error *e)
 {
-	bool ours = strcmp(path, VMM_DEFAULT_ACCEL) == 0;
 
 	switch (err) {
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
 	case ENOTDIR:
-		if (ours)
-			return vmm_fail(e, VMM_ERR_HOST,
-				"%s: no such device: the module vmm.ko is not loaded (load it as root with `insmod vmm.ko`, or name another accelerator: --accel /dev/kvm)",
-				path);
-		return vmm_fail(e, VMM_ERR_HOST,
-			"%s: no such device: is the module that provides it loaded?",
-			path);
+		return not_there(path, e);
 	case EACCES:
 	case EPERM:
 		return vmm_fail(e, VMM_ERR_HOST,

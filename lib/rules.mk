@@ -3,7 +3,7 @@
 
 LIBVMM := $(BUILD)/lib/libvmm.a
 LIBVMM_OBJS := $(patsubst lib/%.c,$(BUILD)/lib/%.o,$(wildcard lib/*.c))
-LIBVMM_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Iinclude -MMD -MP
+LIBVMM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -MMD -MP
 
 $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)

@@ -19,26 +19,27 @@ static const struct option_spec specs[] = {
 static const struct {
 	int cap;
 	const char *name;
+	bool number;		/* the answer is one, not yes or no */
 } caps[] = {
-	{ KVM_CAP_IRQCHIP, "interrupt controllers in the kernel" },
-	{ KVM_CAP_PIT2, "8254 timer in the kernel" },
-	{ KVM_CAP_IRQ_ROUTING, "interrupt routing" },
-	{ KVM_CAP_SPLIT_IRQCHIP, "LAPICs only in the kernel (split)" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
-	{ KVM_CAP_TSC_DEADLINE_TIMER, "TSC-deadline timer" },
-	{ KVM_CAP_GET_TSC_KHZ, "TSC frequency" },
-	{ KVM_CAP_SYNC_MMU, "memory follows the host's page tables" },
-	{ KVM_CAP_NR_MEMSLOTS, "memory slots" },
-	{ KVM_CAP_MAX_VCPUS, "vCPUs per VM, at most" },
-	{ KVM_CAP_SET_TSS_ADDR, "TSS address" },
-	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "identity map address" },
-	{ KVM_CAP_IRQFD, "interrupts by eventfd" },
-	{ KVM_CAP_IOEVENTFD, "I/O notification by eventfd" },
-	{ KVM_CAP_VCPU_EVENTS, "pending events" },
-	{ KVM_CAP_DEBUGREGS, "debug registers" },
-	{ KVM_CAP_XSAVE, "XSAVE state" },
-	{ KVM_CAP_XCRS, "extended control registers" },
-	{ KVM_CAP_BINARY_STATS_FD, "statistics file" },
+	{ KVM_CAP_IRQCHIP, "interrupt controllers in the kernel", false },
+	{ KVM_CAP_PIT2, "8254 timer in the kernel", false },
+	{ KVM_CAP_IRQ_ROUTING, "interrupt routing", false },
+	{ KVM_CAP_SPLIT_IRQCHIP, "LAPICs only in the kernel (split)", false },
+	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit", false },
+	{ KVM_CAP_TSC_DEADLINE_TIMER, "TSC-deadline timer", false },
+	{ KVM_CAP_GET_TSC_KHZ, "TSC frequency", false },
+	{ KVM_CAP_SYNC_MMU, "memory follows the host's page tables", false },
+	{ KVM_CAP_NR_MEMSLOTS, "memory slots", true },
+	{ KVM_CAP_MAX_VCPUS, "vCPUs per VM, at most", true },
+	{ KVM_CAP_SET_TSS_ADDR, "TSS address", false },
+	{ KVM_CAP_SET_IDENTITY_MAP_ADDR, "identity map address", false },
+	{ KVM_CAP_IRQFD, "interrupts by eventfd", false },
+	{ KVM_CAP_IOEVENTFD, "I/O notification by eventfd", false },
+	{ KVM_CAP_VCPU_EVENTS, "pending events", false },
+	{ KVM_CAP_DEBUGREGS, "debug registers", false },
+	{ KVM_CAP_XSAVE, "XSAVE state", false },
+	{ KVM_CAP_XCRS, "extended control registers", false },
+	{ KVM_CAP_BINARY_STATS_FD, "statistics file", false },
 };
 
 static void show_caps(const struct vmm_accel *a)
@@ -49,11 +50,11 @@ static void show_caps(const struct vmm_accel *a)
 	for (i = 0; i < sizeof(caps) / sizeof(caps[0]); i++) {
 		int v = vmm_accel_cap(a, caps[i].cap);
 
-		if (v == 1 || v == 0)
+		if (caps[i].number)
+			printf("  %-40s %12d\n", caps[i].name, v);
+		else
 			printf("  %-40s %12s\n", caps[i].name,
 			       v ? "yes" : "no");
-		else
-			printf("  %-40s %12d\n", caps[i].name, v);
 	}
 }
 
