@@ -29,6 +29,41 @@ int bus_add(struct bus *bus, const struct bus_range *range)
 	return 0;
 }
 
+int bus_open_window(struct bus *bus, const struct bus_range *window)
+{
+	if (!window->len || !window->width ||
+	    window->base + (window->len - 1) < window->base)
+		return -EINVAL;
+	if (bus->n_windows == BUS_WINDOWS_MAX)
+		return -ENOSPC;
+	bus->window[bus->n_windows++] = window;
+	return 0;
+}
+
+void bus_close_window(struct bus *bus, const struct bus_range *window)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->n_windows && bus->window[i] != window; i++)
+		;
+	if (i == bus->n_windows)
+		return;
+	bus->n_windows--;
+	memmove(&bus->window[i], &bus->window[i + 1],
+		(bus->n_windows - i) * sizeof(bus->window[0]));
+}
+
+static const struct bus_range *find_window(const struct bus *bus,
+					   uint64_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < bus->n_windows; i++)
+		if (addr - bus->window[i]->base < bus->window[i]->len)
+			return bus->window[i];
+	return NULL;
+}
+
 const struct bus_range *bus_find(const struct bus *bus, uint64_t addr)
 {
 	unsigned int lo = 0, hi = bus->n;
@@ -44,7 +79,7 @@ const struct bus_range *bus_find(const struct bus *bus, uint64_t addr)
 		else
 			return r;
 	}
-	return NULL;
+	return find_window(bus, addr);
 }
 
 static uint64_t ones(unsigned int size)

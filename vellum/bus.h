@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A bus: who answers at an address.  One instance for I/O ports, one for
- * memory-mapped registers.  Ranges are added while a machine is built; after
- * that the table is only read (the device lock covers the devices behind it).
+ * memory-mapped registers.  Ranges are added while a machine is built; windows
+ * come, go and overlap as the guest programs them.  All under the device lock
+ * once the vCPUs run.
  */
 #ifndef VELLUM_BUS_H
 #define VELLUM_BUS_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #define BUS_RANGES_MAX	64
+#define BUS_WINDOWS_MAX	64
 
 /*
  * @offset is relative to the range; @size is 1, 2, 4 or 8 and never more than
@@ -35,10 +37,21 @@ struct bus_range {
 struct bus {
 	struct bus_range range[BUS_RANGES_MAX];	/* sorted by base, disjoint */
 	unsigned int n;
+	const struct bus_range *window[BUS_WINDOWS_MAX];	/* not owned */
+	unsigned int n_windows;
 };
 
 /* 0, -EINVAL (empty or wraps), -EEXIST (overlaps), -ENOSPC. */
 int bus_add(struct bus *bus, const struct bus_range *range);
+
+/*
+ * A range that the guest moves about.  Where it overlaps others the ranges of
+ * bus_add() answer, then the window that was opened first.  @window must stay
+ * as it is until it is closed.  0, -EINVAL, -ENOSPC.
+ */
+int bus_open_window(struct bus *bus, const struct bus_range *window);
+void bus_close_window(struct bus *bus, const struct bus_range *window);
+
 const struct bus_range *bus_find(const struct bus *bus, uint64_t addr);
 
 /*

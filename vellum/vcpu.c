@@ -51,6 +51,8 @@
 
 #define KICK_SIGNAL	SIGRTMIN
 #define STOP_RETRY_NS	10000000l
+/* Below 2 MiB, lest the host backs a few touched pages with a huge one. */
+#define STACK_SIZE	(256u * 1024)
 
 /* ---- CPUID ---- */
 
@@ -387,18 +389,25 @@ static void *vcpu_thread(void *opaque)
 int vcpu_start(struct vcpu *c, struct vmm_error *e)
 {
 	sigset_t all, before;
+	pthread_attr_t attr;
+	char name[16];
 	int ret;
 
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
 	/* Signals are the event loop's; the kick alone is for this thread. */
 	sigfillset(&all);
 	sigdelset(&all, KICK_SIGNAL);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&c->thread, NULL, vcpu_thread, c);
+	ret = pthread_create(&c->thread, &attr, vcpu_thread, c);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
 	if (ret)
 		return vmm_fail(e, VMM_ERR_HOST, "can't start a thread: %s",
 				strerror(ret));
 	c->started = true;
+	snprintf(name, sizeof(name), "vcpu%u", c->v.index);
+	pthread_setname_np(c->thread, name);
 	return 0;
 }
 

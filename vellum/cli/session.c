@@ -236,11 +236,46 @@ static bool run_one(struct session *s, struct machine_end *end,
 	return ok;
 }
 
+/*
+ * vmm.ko counts every exit.  Without its counts it can't have been vmm.ko that
+ * ran the guest, whatever answers at its node.
+ */
+static bool counts_missing(const struct session *s)
+{
+	unsigned int i;
+
+	if (strcmp(s->cfg->accel, VMM_DEFAULT_ACCEL))
+		return false;
+	for (i = 0; i < s->tally.n; i++)
+		if (s->tally.v[i].kind == VMM_COUNTER_EXIT &&
+		    s->tally.v[i].value)
+			return false;
+	return true;
+}
+
+static int finish(struct session *s, bool ok, const struct machine_end *end,
+		  const struct vmm_error *e)
+{
+	if (!ok)
+		return report(e);
+	say_end(s, end);
+	if (!s->cfg->quiet)
+		print_tally(stderr, &s->tally);
+	if (counts_missing(s)) {
+		fprintf(stderr,
+			"vellum: %s has counted no exits: was it vmm.ko that ran the guest?\n",
+			s->cfg->accel);
+		return STATUS_INTERNAL;
+	}
+	return end_status(end);
+}
+
 int session_run(const struct machine_config *cfg)
 {
 	struct session *s = &the_session;
 	struct machine_end end = { 0 };
 	struct vmm_error e = { 0 };
+	int status;
 	bool ok;
 
 	if (open_session(s, cfg, &e))
@@ -253,13 +288,10 @@ int session_run(const struct machine_config *cfg)
 		console_drain(&s->console);
 	}
 	console_fini(&s->console);
-	if (ok)
-		say_end(s, &end);
-	if (!cfg->quiet)
-		print_tally(stderr, &s->tally);
+	status = finish(s, ok, &end, &e);
 	vmm_tally_free(&s->tally);
 	ev_fini(&s->loop);
 	close(s->signals.fd);
 	vmm_accel_close(&s->accel);
-	return ok ? end_status(&end) : report(&e);
+	return status;
 }
