@@ -119,8 +119,11 @@ static struct miscdevice kvm_device = {
 
 static char *ctl_devnode(struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *group)
 {
-	*mode = 0660;
-	*group = KGIDT_INIT(gid);
+	/* NULL when the node is removed. */
+	if (mode)
+		*mode = 0660;
+	if (group)
+		*group = KGIDT_INIT(gid);
 	return kstrdup("vmm/ctl", GFP_KERNEL);
 }
 
