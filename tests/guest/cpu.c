@@ -1,3 +1,167 @@
 /* SPDX-License-Identifier: MIT */
+/* Control registers, MSRs, floating point, debug registers, segments, paging. */
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "harness.h"
-const struct table cpu_table = { "cpu", NULL, 0 };
+
+static void need(bool has, const char *what)
+{
+	if (!has)
+		skip("this CPU has no %s", what);
+}
+
+static void need_avx2(struct machine *m)
+{
+	(void)m;
+	need(cpu_has(7, 0, 1, 5) && cpu_has(1, 0, 2, 26), "AVX2");
+}
+
+static void need_xsave(struct machine *m)
+{
+	(void)m;
+	need(cpu_has(1, 0, 2, 26) && cpu_has(1, 0, 2, 28), "AVX");
+}
+
+static void need_1g(struct machine *m)
+{
+	(void)m;
+	need(cpu_has(0x80000001, 0, 3, 26), "pages of 1 GiB");
+}
+
+static void need_rdtscp(struct machine *m)
+{
+	(void)m;
+	need(cpu_has(0x80000001, 0, 3, 27), "RDTSCP");
+}
+
+/* Dirties the registers of the host's thread, as another program's would be. */
+static void dirty_fpu(struct machine *m, unsigned n)
+{
+	(void)m;
+	(void)n;
+	__asm__ volatile("fninit\n fldz\n pcmpeqd %%xmm0, %%xmm0\n"
+			 "pcmpeqd %%xmm7, %%xmm7\n pcmpeqd %%xmm15, %%xmm15"
+			 : : : "xmm0", "xmm7", "xmm15");
+	usleep(1000);
+	__asm__ volatile("fninit");
+}
+
+static void set_msrs_from_outside(struct machine *m)
+{
+	set_msr(m, 0xc0000102, 0xffff888812345678);
+	set_msr(m, 0xc0000081, 0x0018000812345678);
+	CHECK_EQ(get_msr(m, 0xc0000102), 0xffff888812345678);
+}
+
+static void check_msrs_outside(struct machine *m)
+{
+	struct kvm_sregs s;
+
+	CHECK_EQ(get_msr(m, 0xc0000102), 0x0000222233334444);
+	get_sregs(m, &s);
+	CHECK_EQ(s.fs.base, 0x5555666677);
+}
+
+static void set_tsc_from_outside(struct machine *m, unsigned n)
+{
+	(void)n;
+	set_msr(m, 0x10, 0x500000000000);
+}
+
+static void *run_rounds(void *arg)
+{
+	struct machine *m = arg;
+
+	while (run_once(m) == KVM_EXIT_IO && m->run->io.port == 0x80)
+		dirty_fpu(m, 0);
+	return NULL;
+}
+
+static void test_avx_of_two_vms(void)
+{
+	struct machine m[2] = { 0 };
+	pthread_t thread[2];
+	unsigned i;
+
+	need_avx2(NULL);
+	for (i = 0; i < 2; i++) {
+		machine_create(&m[i], 0);
+		machine_boot(&m[i], LONG, G_cpu_avx_rounds);
+		poke(&m[i], G_DATA, 0x1111111111111111 * (i + 1));
+		poke(&m[i], G_RESULTS, 99);
+	}
+	for (i = 0; i < 2; i++)
+		CHECK(!pthread_create(&thread[i], NULL, run_rounds, &m[i]));
+	for (i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(m[i].run->io.port, PORT_END);
+		CHECK_EQ(result(&m[i], 0), 0);
+	}
+}
+
+static const struct test tests[] = {
+	{ "cr0-rules", LONG, G_cpu_cr0, RESULTS(1, 1, 0, 9, 1),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)) },
+	{ "cr4-rules", LONG, G_cpu_cr4, RESULTS(0),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)) },
+	{ "efer-rules", LONG, G_cpu_efer, RESULTS(0x801),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0)) },
+	{ "cr2-cr3-cr8-rules", LONG, G_cpu_cr3_cr8, RESULTS(G_PML4, 9, 0x1234567),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(UD, 0)) },
+	{ "msrs-keep-values", LONG, G_cpu_msr_known,
+	  RESULTS(0x0018000800000000, 0xffff800012345678, 0x0000700012345678, 0x47700,
+		  0xffff88880000ff00, 0x0000123412345678, 0xffffa00012345678, 0x10,
+		  0x12345678, 0x23456789, 0x0007040600070406, 0xffff800012345678,
+		  0x0000123412345678) },
+	{ "bad-msrs-fault", LONG, G_cpu_msr_bad, IRQCHIP, RESULTS(1, 2, 3, 4, 5, 6, 7),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0),
+		     EXC(GP, 0), EXC(GP, 0)) },
+	{ "msrs-from-user-space", LONG, G_cpu_msr_user,
+	  RESULTS(0xffff888812345678, 0x0018000812345678),
+	  .setup = set_msrs_from_outside, .check = check_msrs_outside },
+	{ "tsc-goes-forward", LONG, G_cpu_tsc, RESULTS(0) },
+	{ "tsc-as-set", LONG, G_cpu_tsc_set, RESULTS(0x1234, 0x1234, 0x500),
+	  .step = set_tsc_from_outside },
+	{ "rdtscp", LONG, G_cpu_rdtscp, RESULTS(0x5a5a, 0x5a5a), .setup = need_rdtscp },
+	{ "fpu-survives-exits", LONG, G_cpu_fpu,
+	  RESULTS(0, 0x123456789abcdef0, 0x123456789abcdef0),
+	  ACCESSES(OUT(0x80, 1, ANY)), .step = dirty_fpu },
+	{ "xsetbv-rules", LONG, G_cpu_xsetbv, RESULTS(7, 1), .setup = need_xsave,
+	  EXCEPTIONS(EXC(UD, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)) },
+	{ "avx-survives-exits", LONG, G_cpu_avx, RESULTS(0x1122334455667788),
+	  ACCESSES(OUT(0x80, 1, ANY)), .setup = need_avx2, .step = dirty_fpu },
+	{ "avx-of-two-vms", .custom = test_avx_of_two_vms, .seconds = 30 },
+	{ "avx-off-is-invalid", LONG, G_cpu_no_avx, .setup = need_xsave,
+	  EXCEPTIONS(EXC(UD, 0), EXC(UD, 0)) },
+	{ "debug-registers-survive-exits", LONG, G_cpu_dr,
+	  RESULTS(0x1000, 0x2000, 0x3000, 0xffff800000004000, 0xffff0ff0, 0x400),
+	  .step = dirty_fpu },
+	{ "breakpoint-in-hardware", LONG, G_cpu_breakpoint, RESULTS(1, 0),
+	  ACCESSES(OUT(0x80, 1, ANY)), EXCEPTIONS(EXC(DB, 0)) },
+	{ "watchpoint", LONG, G_cpu_watchpoint, RESULTS(2, 0), EXCEPTIONS(EXC(DB, 0)) },
+	{ "debug-register-rules", LONG, G_cpu_dr_rules, RESULTS(0x2000),
+	  EXCEPTIONS(EXC(UD, 0), EXC(GP, 0), EXC(GP, 0), EXC(DB, 0)) },
+	{ "syscall-sysret-swapgs", LONG, G_cpu_syscall,
+	  RESULTS(SEL_USER64, SEL_USERDATA, SEL_CODE64, SEL_DATA, 0, 0x202, 0x2222,
+		  0x1111, SEL_USER64, 0x2222) },
+	{ "ldt-and-tr", LONG, G_cpu_tables,
+	  RESULTS(SEL_LDT, 0x77, SEL_TSS64, 0x8b, SEL_LDT + 15, G_GDT, G_IDT64, 0xfff),
+	  EXCEPTIONS(EXC(GP, SEL_TSS64)) },
+	{ "4k-pages-invlpg-accessed-dirty", LONG, G_cpu_paging_4k,
+	  RESULTS(0x1111, 0x2222, 0x60, 0x2222, 0x20), EXCEPTIONS(EXC(PF, 0)) },
+	{ "1g-page", LONG, G_cpu_page_1g, RESULTS(0x4242), .setup = need_1g },
+	{ "self-modifying-code", LONG, G_cpu_self_modify, RESULTS(5050) },
+	{ "instructions-that-do-nothing-or-are-not-there", LONG, G_cpu_misc,
+	  EXCEPTIONS(EXC(GP, 0), EXC(UD, 0), EXC(UD, 0)) },
+	{ "1000-cr3-switches", LONG, G_cpu_cr3_switch, RESULTS(1000 * (0xbbbb - 0xaaaa)) },
+	{ "sysenter", PROT32, G_cpu_sysenter, RESULTS(SEL_CODE32, G_STACK_R0) },
+	{ "pae-entries-load-with-cr3", PAE, G_cpu_pae_pdptes, RESULTS(0x77),
+	  EXCEPTIONS(EXC(GP, 0)) },
+	{ "paging-off-and-on", PAE, G_cpu_paging_toggle, RESULTS(0) },
+	{ "virtual-8086-mode", PAGED32, G_cpu_vm86,
+	  RESULTS(0x1234, 0, 0x20000, G_STACK_R0 - 9 * 4) },
+};
+TABLE(cpu, tests);
