@@ -64,8 +64,12 @@ static int serve_requests(struct vcpu *v)
 		backend->load_root(v);
 	if (req & REQ_TLB)
 		backend->flush_tlb(v);
-	if (req & ~(REQ_TLB | REQ_LOAD_ROOT))
+	if (req & ~(REQ_TLB | REQ_LOAD_ROOT)) {
 		vcpu_prepare_events(v);
+		if (v->irq_window_user && v->user_irq < 0 && !v->injected.type &&
+		    backend->irq_open(v))
+			return leave(v, UEXIT_IRQ_WINDOW, 0);
+	}
 	return 0;
 }
 

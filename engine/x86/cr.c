@@ -29,6 +29,29 @@ static int update_lma(struct vcpu *v, u64 old, u64 cr0)
 	return 0;
 }
 
+/*
+ * SDM3 "PAE Paging", "PDPTE Registers": a load of the four entries with a reserved
+ * bit set faults. Unreadable ones are left to the hardware.
+ */
+static bool pdptes_valid(struct vcpu *v, u64 cr3)
+{
+	const u64 reserved = BITS(63, 52) | BITS(8, 5) | BITS(2, 1);
+	u64 pdpte[4];
+	unsigned i;
+
+	if (mem_read(v->vm, gphys(cr3 & BITS(31, 5)), pdpte, sizeof(pdpte)))
+		return true;
+	for (i = 0; i < 4; i++)
+		if ((pdpte[i] & 1) && (pdpte[i] & reserved))
+			return false;
+	return true;
+}
+
+static bool is_pae(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & CR0_PG) && (cr4 & CR4_PAE) && !(efer & EFER_LME);
+}
+
 int x86_set_cr0(struct vcpu *v, u64 cr0)
 {
 	u64 old;
@@ -40,6 +63,8 @@ int x86_set_cr0(struct vcpu *v, u64 cr0)
 	    ((old & CR0_PG) && !(cr0 & CR0_PG) && (v->cr4 & CR4_PCIDE)))
 		return ERR_INVAL;
 	cr0 = (cr0 & CR0_DEFINED) | CR0_ET;
+	if (is_pae(cr0, v->cr4, v->efer) && !pdptes_valid(v, v->cr3))
+		return ERR_INVAL;
 	if (update_lma(v, old, cr0))
 		return ERR_INVAL;
 	backend->set_cr0(v, cr0);
@@ -59,6 +84,8 @@ int x86_set_cr3(struct vcpu *v, u64 cr3)
 		cr3 &= ~no_flush;
 	} else {
 		cr3 &= BITS(31, 0);
+		if (is_pae(v->cr0, v->cr4, v->efer) && !pdptes_valid(v, cr3))
+			return ERR_INVAL;
 	}
 	backend->set_cr3(v, cr3);
 	vcpu_request(v, REQ_TLB);
@@ -74,7 +101,8 @@ int x86_set_cr4(struct vcpu *v, u64 cr4)
 	if ((cr4 & v->guest_cr4_reserved) ||
 	    ((v->efer & EFER_LMA) && !(cr4 & CR4_PAE)) ||
 	    ((cr4 & CR4_PCIDE) && !(old & CR4_PCIDE) &&
-	     (!(v->efer & EFER_LMA) || (v->cr3 & 0xfff))))
+	     (!(v->efer & EFER_LMA) || (v->cr3 & 0xfff))) ||
+	    (is_pae(v->cr0, cr4, v->efer) && !pdptes_valid(v, v->cr3)))
 		return ERR_INVAL;
 	backend->set_cr4(v, cr4);
 	if ((old ^ cr4) & (CR4_PGE | CR4_PAE | CR4_PSE | CR4_SMEP | CR4_SMAP | CR4_PCIDE))

@@ -138,9 +138,40 @@ static int set_apic_base(struct vcpu *v, u64 val, bool host)
 	return lapic_set_base(v->lapic, val, host);
 }
 
-int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host)
+/* SDM2 "WRMSR": these hold linear addresses. */
+static bool holds_address(u32 msr)
+{
+	switch (msr) {
+	case MSR_LSTAR: case MSR_CSTAR: case MSR_FS_BASE: case MSR_GS_BASE:
+	case MSR_KERNEL_GS_BASE: case MSR_SYSENTER_ESP: case MSR_SYSENTER_EIP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_canonical(u64 val)
+{
+	return (u64)((s64)(val << 16) >> 16) == val;
+}
+
+/* Those that the back end keeps, MTRRs, and what may be written without effect. */
+static int set_other(struct vcpu *v, u32 msr, u64 val)
 {
 	u64 *p;
+
+	if (holds_address(msr) && !is_canonical(val))
+		return ERR_INVAL;
+	if (backend->set_msr(v, msr, val))
+		return 0;
+	p = mtrr(v, msr);
+	if (p)
+		*p = val;
+	return p || is_ignored(msr) ? 0 : ERR_INVAL;
+}
+
+int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host)
+{
 
 	switch (msr) {
 	case MSR_EFER:
@@ -166,15 +197,8 @@ int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host)
 			return ERR_INVAL;
 		return lapic_msr_write(v->lapic, msr, val);
 	case MSR_MTRRCAP: return ERR_INVAL;
-	default:
-		break;
+	default: return set_other(v, msr, val);
 	}
-	if (backend->set_msr(v, msr, val))
-		return 0;
-	p = mtrr(v, msr);
-	if (p)
-		*p = val;
-	return p || is_ignored(msr) ? 0 : ERR_INVAL;
 }
 
 enum exit_action x86_exit_rdmsr(struct vcpu *v)
