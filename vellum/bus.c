@@ -22,6 +22,7 @@ int bus_add(struct bus *bus, const struct bus_range *range)
 	}
 	for (i = 0; i < bus->n && bus->range[i].base < range->base; i++)
 		;
+	bus->last = NULL;	/* ranges move */
 	memmove(&bus->range[i + 1], &bus->range[i],
 		(bus->n - i) * sizeof(bus->range[0]));
 	bus->range[i] = *range;
@@ -64,20 +65,29 @@ static const struct bus_range *find_window(const struct bus *bus,
 	return NULL;
 }
 
-const struct bus_range *bus_find(const struct bus *bus, uint64_t addr)
+static bool holds(const struct bus_range *r, uint64_t addr)
+{
+	return addr - r->base < r->len;		/* wraps to huge if below */
+}
+
+const struct bus_range *bus_find(struct bus *bus, uint64_t addr)
 {
 	unsigned int lo = 0, hi = bus->n;
 
+	if (bus->last && holds(bus->last, addr))
+		return bus->last;
 	while (lo < hi) {
 		unsigned int mid = lo + (hi - lo) / 2;
 		const struct bus_range *r = &bus->range[mid];
 
+		if (holds(r, addr)) {
+			bus->last = r;
+			return r;
+		}
 		if (addr < r->base)
 			hi = mid;
-		else if (addr - r->base >= r->len)
-			lo = mid + 1;
 		else
-			return r;
+			lo = mid + 1;
 	}
 	return find_window(bus, addr);
 }
@@ -103,8 +113,18 @@ static unsigned int piece(const struct bus_range *r, uint64_t addr,
 	return n;
 }
 
-bool bus_read(const struct bus *bus, uint64_t addr, unsigned int size,
-	      uint64_t *value)
+/* The usual case: one device takes all of it at once. */
+static const struct bus_range *whole(struct bus *bus, uint64_t addr,
+				     unsigned int size)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	return r && size <= r->width && r->len - (addr - r->base) >= size ?
+	       r : NULL;
+}
+
+static bool read_pieces(struct bus *bus, uint64_t addr, unsigned int size,
+			uint64_t *value)
 {
 	unsigned int done = 0;
 	bool known = false;
@@ -126,8 +146,19 @@ bool bus_read(const struct bus *bus, uint64_t addr, unsigned int size,
 	return known;
 }
 
-bool bus_write(const struct bus *bus, uint64_t addr, unsigned int size,
-	       uint64_t value)
+bool bus_read(struct bus *bus, uint64_t addr, unsigned int size,
+	      uint64_t *value)
+{
+	const struct bus_range *r = whole(bus, addr, size);
+
+	if (!r)
+		return read_pieces(bus, addr, size, value);
+	*value = r->ops->read(r->dev, addr - r->base, size) & ones(size);
+	return true;
+}
+
+static bool write_pieces(struct bus *bus, uint64_t addr, unsigned int size,
+			 uint64_t value)
 {
 	unsigned int done = 0;
 	bool known = false;
@@ -144,4 +175,15 @@ bool bus_write(const struct bus *bus, uint64_t addr, unsigned int size,
 		done += n;
 	}
 	return known;
+}
+
+bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
+	       uint64_t value)
+{
+	const struct bus_range *r = whole(bus, addr, size);
+
+	if (!r)
+		return write_pieces(bus, addr, size, value);
+	r->ops->write(r->dev, addr - r->base, size, value & ones(size));
+	return true;
 }

@@ -37,6 +37,7 @@ struct bus_range {
 struct bus {
 	struct bus_range range[BUS_RANGES_MAX];	/* sorted by base, disjoint */
 	unsigned int n;
+	const struct bus_range *last;	/* of range[]: guests stay a while */
 	const struct bus_range *window[BUS_WINDOWS_MAX];	/* not owned */
 	unsigned int n_windows;
 };
@@ -52,15 +53,15 @@ int bus_add(struct bus *bus, const struct bus_range *range);
 int bus_open_window(struct bus *bus, const struct bus_range *window);
 void bus_close_window(struct bus *bus, const struct bus_range *window);
 
-const struct bus_range *bus_find(const struct bus *bus, uint64_t addr);
+const struct bus_range *bus_find(struct bus *bus, uint64_t addr);
 
 /*
  * An access as the CPU made it.  A piece that no range answers reads all-ones
  * and drops writes.  False if no range answered any piece of it.
  */
-bool bus_read(const struct bus *bus, uint64_t addr, unsigned int size,
+bool bus_read(struct bus *bus, uint64_t addr, unsigned int size,
 	      uint64_t *value);
-bool bus_write(const struct bus *bus, uint64_t addr, unsigned int size,
+bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
 	       uint64_t value);
 
 #endif
