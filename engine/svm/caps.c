@@ -97,6 +97,7 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 	struct svm_features *f = &svm_features;
 	u32 r[4];
 
+	*f = (struct svm_features){ 0 };
 	f->asids = leaf[1];
 	f->nrips = leaf[3] & SVM_NRIPS;
 	f->clean = leaf[3] & SVM_CLEAN ? CLEAN_ALL : 0;
@@ -127,6 +128,8 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 	if (r[2] & L1_ECX_OSXSAVE) {
 		cpuid(0xd, 1, r);
 		f->xss = r[0] & LD1_EAX_XSAVES;
+		/* All CPUs with XSAVE save the next RIP; QEMU doesn't. */
+		f->xsetbv_silent = !f->nrips;
 	}
 }
 

@@ -81,6 +81,17 @@ static inline bool switches_xcr0(struct svm_vcpu *s)
 	return s->v.xcr0 != s->host_xcr0 && s->host_xcr0 && (s->v.cr4 & CR4_OSXSAVE);
 }
 
+/*
+ * Where XSETBV doesn't exit (docs/emulators.md) the guest has changed the real
+ * XCR0: to be remembered, and not to be left to the host. Is it another one now?
+ */
+COLD static bool follow_xcr0(struct svm_vcpu *s)
+{
+	if (s->v.cr4 & CR4_OSXSAVE)
+		s->v.xcr0 = xgetbv(0);
+	return switches_xcr0(s);
+}
+
 /* VMRUN with what few hosts or guests have different. */
 COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 {
@@ -95,6 +106,8 @@ COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 	if (breakpoints)
 		svm_debug_swap_in(s);
 	svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	if (svm_features.xsetbv_silent)
+		xcr0 |= follow_xcr0(s);
 	if (breakpoints)
 		svm_debug_swap_out(s);
 	if (ldt)
@@ -111,10 +124,13 @@ static inline void world_switch(struct svm_vcpu *s)
 	u16 ldt = read_ldtr();
 
 	if (UNLIKELY(ldt || s->host_xss != s->v.xss || (s->host_dr7 & DR7_ENABLES) ||
-		     switches_xcr0(s)))
+		     switches_xcr0(s))) {
 		odd_switch(s, shadow, ldt);
-	else
-		svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
+		return;
+	}
+	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
+	if (UNLIKELY(svm_features.xsetbv_silent) && follow_xcr0(s))
+		xsetbv(0, s->host_xcr0);
 }
 
 static inline void collect(struct svm_vcpu *s)

@@ -19,6 +19,7 @@ struct svm_features {
 	bool decode_assists;
 	bool pause_filter, pause_threshold;
 	bool xss;		/* IA32_XSS is there */
+	bool xsetbv_silent;	/* XSETBV may be one that doesn't exit */
 	unsigned phys_bits;
 	u64 cr4_valid;		/* bits that this CPU knows */
 };

@@ -167,6 +167,31 @@ static void test_xcr0_is_switched_only_if_it_differs(void **state)
 	assert_int_equal(sim_insn.xsetbvs, 2);
 }
 
+static void set_xcr0_1(struct vmcb *b)
+{
+	sim_insn.xcr0 = 1;
+	sim_exit(b, EXIT_CPUID, 0, 0);
+}
+
+/* As on QEMU: the guest's XSETBV just happens. */
+static void test_xsetbv_without_an_exit(void **state)
+{
+	(void)state;
+	svm_backend.set_cr4(v, CR4_OSXSAVE);
+	sim_svm.guest = set_xcr0_1;
+	svm_backend.enter(v);
+	assert_int_equal(v->xcr0, 1);
+	assert_int_equal(sim_insn.xcr0, 3);
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_svm.xcr0_in_guest, 1);
+	v->xcr0 = 3;
+	sim_insn.ldtr = 0x58;		/* by the other way through */
+	sim_svm.guest = set_xcr0_1;
+	svm_backend.enter(v);
+	assert_int_equal(v->xcr0, 1);
+	assert_int_equal(sim_insn.xcr0, 3);
+}
+
 static void test_ldt_of_the_host_comes_back_from_ldtr(void **state)
 {
 	struct vmcb *host = s.cpu->host_page;
@@ -337,6 +362,7 @@ int main(void)
 		T(test_flush_by_asid),
 		PLAIN(test_flush_without_flush_by_asid),
 		T(test_xcr0_is_switched_only_if_it_differs),
+		PLAIN(test_xsetbv_without_an_exit),
 		T(test_ldt_of_the_host_comes_back_from_ldtr),
 		T(test_skip_with_next_rip),
 		PLAIN(test_skip_without_next_rip_decodes_once),
