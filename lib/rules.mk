@@ -7,10 +7,11 @@ LIBVMM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude -MMD -MP
 
 $(BUILD)/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(LIBVMM_CFLAGS) -c $< -o $@
+	@echo "  CC $@"
+	@$(CC) $(LIBVMM_CFLAGS) -c $< -o $@
 
 $(LIBVMM): $(LIBVMM_OBJS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 -include $(LIBVMM_OBJS:.o=.d)

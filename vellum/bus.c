@@ -89,6 +89,7 @@ const struct bus_range *bus_find(struct bus *bus, uint64_t addr)
 		else
 			lo = mid + 1;
 	}
+	bus->gap_end = lo < bus->n ? bus->range[lo].base : UINT64_MAX;
 	return find_window(bus, addr);
 }
 
@@ -97,17 +98,43 @@ static uint64_t ones(unsigned int size)
 	return size >= 8 ? ~0ull : (1ull << (8 * size)) - 1;
 }
 
+/* What is left of an access may be 3 or 5 bytes; buses know no such thing. */
+static unsigned int power_of_two(unsigned int n)
+{
+	while (n & (n - 1))
+		n &= n - 1;
+	return n;
+}
+
+/* How much of an access that begins where nobody is stays there. */
+static unsigned int empty_piece(const struct bus *bus, uint64_t addr,
+				unsigned int size)
+{
+	uint64_t end = bus->gap_end;
+	unsigned int i, n = power_of_two(size);
+
+	for (i = 0; i < bus->n_windows; i++) {
+		uint64_t base = bus->window[i]->base;
+
+		if (base > addr && base < end)
+			end = base;
+	}
+	while (n > 1 && end - addr < n)
+		n /= 2;
+	return n;
+}
+
 /*
  * The widest access that the range takes at @addr in one go.  An 8-bit ISA
  * device sees a word access as two byte accesses, as on the real bus.
  */
-static unsigned int piece(const struct bus_range *r, uint64_t addr,
-			  unsigned int size)
+static unsigned int piece(const struct bus *bus, const struct bus_range *r,
+			  uint64_t addr, unsigned int size)
 {
-	unsigned int n = size;
+	unsigned int n = power_of_two(size);
 
 	if (!r)
-		return 1;
+		return empty_piece(bus, addr, size);
 	while (n > 1 && (n > r->width || r->len - (addr - r->base) < n))
 		n /= 2;
 	return n;
@@ -132,7 +159,7 @@ static bool read_pieces(struct bus *bus, uint64_t addr, unsigned int size,
 
 	while (done < size) {
 		const struct bus_range *r = bus_find(bus, addr + done);
-		unsigned int n = piece(r, addr + done, size - done);
+		unsigned int n = piece(bus, r, addr + done, size - done);
 		uint64_t part = ones(n);
 
 		if (r) {
@@ -165,7 +192,7 @@ static bool write_pieces(struct bus *bus, uint64_t addr, unsigned int size,
 
 	while (done < size) {
 		const struct bus_range *r = bus_find(bus, addr + done);
-		unsigned int n = piece(r, addr + done, size - done);
+		unsigned int n = piece(bus, r, addr + done, size - done);
 
 		if (r) {
 			known = true;

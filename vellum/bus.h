@@ -38,6 +38,7 @@ struct bus {
 	struct bus_range range[BUS_RANGES_MAX];	/* sorted by base, disjoint */
 	unsigned int n;
 	const struct bus_range *last;	/* of range[]: guests stay a while */
+	uint64_t gap_end;	/* after bus_find() found none: next base */
 	const struct bus_range *window[BUS_WINDOWS_MAX];	/* not owned */
 	unsigned int n_windows;
 };

@@ -25,6 +25,46 @@ static void strict(struct vcpu *c, const char *space, bool write,
 		    guest_rip(c));
 }
 
+/* Not memcpy() of a variable size: this is on the way of every exit. */
+static uint64_t get(const uint8_t *p, unsigned int size)
+{
+	uint16_t v2;
+	uint32_t v4;
+	uint64_t v8;
+
+	switch (size) {
+	case 1:
+		return *p;
+	case 2:
+		__builtin_memcpy(&v2, p, 2);
+		return v2;
+	case 4:
+		__builtin_memcpy(&v4, p, 4);
+		return v4;
+	default:
+		__builtin_memcpy(&v8, p, 8);
+		return v8;
+	}
+}
+
+static void put(uint8_t *p, unsigned int size, uint64_t v)
+{
+	switch (size) {
+	case 1:
+		*p = (uint8_t)v;
+		break;
+	case 2:
+		__builtin_memcpy(p, &v, 2);
+		break;
+	case 4:
+		__builtin_memcpy(p, &v, 4);
+		break;
+	default:
+		__builtin_memcpy(p, &v, 8);
+		break;
+	}
+}
+
 static void port_access(struct vcpu *c, uint8_t *data)
 {
 	const struct kvm_run *run = c->v.run;
@@ -33,11 +73,11 @@ static void port_access(struct vcpu *c, uint8_t *data)
 	bool known;
 
 	if (run->io.direction == KVM_EXIT_IO_OUT) {
-		memcpy(&v, data, size);
-		known = bus_write(&c->m->pio, run->io.port, size, v);
+		known = bus_write(&c->m->pio, run->io.port, size,
+				  get(data, size));
 	} else {
 		known = bus_read(&c->m->pio, run->io.port, size, &v);
-		memcpy(data, &v, size);
+		put(data, size, v);
 	}
 	if (!known)
 		strict(c, "I/O port", run->io.direction == KVM_EXIT_IO_OUT,
@@ -50,23 +90,22 @@ static void handle_io(struct vcpu *c)
 	struct machine *m = c->m;
 	struct kvm_run *run = c->v.run;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
-	uint32_t i, count = run->io.count;
+	uint32_t count = run->io.count;
 	unsigned int size = run->io.size;
-	bool drain;
 
-	pthread_mutex_lock(m->lock);
-	for (i = 0; i < count; i++, data += size) {
-		port_access(c, data);
-		if (!m->console->out_wanted)
-			continue;
-		pthread_mutex_unlock(m->lock);
-		console_drain(m->console);
+	do {
+		bool drain;
+
 		pthread_mutex_lock(m->lock);
-	}
-	drain = m->console->out_wanted;
-	pthread_mutex_unlock(m->lock);
-	if (drain)
-		console_drain(m->console);
+		do {
+			port_access(c, data);
+			data += size;
+			drain = m->console->out_wanted;
+		} while (--count && !drain);
+		pthread_mutex_unlock(m->lock);
+		if (drain)
+			console_drain(m->console);
+	} while (count);
 }
 
 static void handle_mmio(struct vcpu *c)
@@ -80,11 +119,11 @@ static void handle_mmio(struct vcpu *c)
 		size = sizeof(run->mmio.data);
 	pthread_mutex_lock(c->m->lock);
 	if (run->mmio.is_write) {
-		memcpy(&v, run->mmio.data, size);
-		known = bus_write(&c->m->mmio, addr, size, v);
+		known = bus_write(&c->m->mmio, addr, size,
+				  get(run->mmio.data, size));
 	} else {
 		known = bus_read(&c->m->mmio, addr, size, &v);
-		memcpy(run->mmio.data, &v, size);
+		put(run->mmio.data, size, v);
 	}
 	if (!known)
 		strict(c, "address", run->mmio.is_write, addr, size);

@@ -10,16 +10,18 @@ VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude \
 
 $(BUILD)/vellum.d/acpi/dsdt.hex: vellum/acpi/dsdt.asl
 	@mkdir -p $(@D)
-	iasl -vs -va -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
+	@iasl -vs -va -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
 		{ cat $(@:.hex=.log); rm -f $@; exit 1; }
 
 $(BUILD)/vellum.d/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex
 
 $(BUILD)/vellum.d/%.o: vellum/%.c
 	@mkdir -p $(@D)
-	$(CC) $(VELLUM_CFLAGS) -c $< -o $@
+	@echo "  CC $@"
+	@$(CC) $(VELLUM_CFLAGS) -c $< -o $@
 
 $(VELLUM): $(VELLUM_OBJS) $(LIBVMM)
-	$(CC) -static -pthread -o $@ $^
+	@echo "  CC $@"
+	@$(CC) -static -pthread -o $@ $^
 
 -include $(VELLUM_OBJS:.o=.d)

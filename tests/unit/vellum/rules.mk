@@ -19,13 +19,15 @@ $(UNIT_VELLUM_DIR)/vellum/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex
 
 $(UNIT_VELLUM_DIR)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_VELLUM_CFLAGS) -c $< -o $@
+	@echo "  CC $@"
+	@$(CC) $(UNIT_VELLUM_CFLAGS) -c $< -o $@
 
 .SECONDARY: $(UNIT_VELLUM_OBJS)
 
 $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
 		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_OBJS)
-	$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil
+	@echo "  CC $@"
+	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil
 
 -include $(UNIT_VELLUM_OBJS:.o=.d)
 -include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)

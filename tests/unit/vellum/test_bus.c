@@ -138,6 +138,26 @@ static void test_access_over_an_edge(void **state)
 	assert_int_equal(p.size, 2);
 	assert_true(bus_read(&bus, 0xf, 2, &v));
 	assert_int_equal(v, 0x00ff);
+	assert_true(bus_read(&bus, 0xf, 4, &v));	/* 1, then 2, then 1 */
+	assert_int_equal(v, 0x020000ff);
+	assert_int_equal(p.size, 1);
+	assert_true(bus_write(&bus, 0xd, 8, 0x8877665544332211));
+	assert_int_equal(p.value, 0x77665544 >> 0);
+}
+
+static void test_gap_before_a_neighbour(void **state)
+{
+	struct bus bus = { 0 };
+	struct probe p = { 0 };
+	uint64_t v;
+
+	(void)state;
+	add(&bus, 0x12, 1, 1, &p);
+	assert_true(bus_read(&bus, 0x10, 4, &v));
+	assert_int_equal(v, 0xff00ffff);
+	assert_false(bus_read(&bus, 0x10, 2, &v));
+	assert_false(bus_read(&bus, 0x13, 8, &v));
+	assert_int_equal(p.reads, 1);
 }
 
 int main(void)
@@ -149,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_reads_ones),
 		cmocka_unit_test(test_wide_access_to_narrow_device_splits),
 		cmocka_unit_test(test_access_over_an_edge),
+		cmocka_unit_test(test_gap_before_a_neighbour),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
