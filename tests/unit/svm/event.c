@@ -257,6 +257,12 @@ static void test_a_step_cut_short_leaves_no_trap_flag(void **state)
 	assert_false(vcpu_rflags(v) & RFLAGS_TF);
 	enter_until(EXIT_INTR, 0, 0);
 	assert_int_equal(sim.kicks[0], 1);
+	/* In either order. */
+	inject(EVENT_EXCEPTION, VEC_UD, false, 0, 0);
+	svm_backend.want_nmi_window(v, true);
+	assert_false(vcpu_rflags(v) & RFLAGS_TF);
+	enter_until(EXIT_INTR, 0, 0);
+	assert_int_equal(sim.kicks[0], 2);
 	assert_true(v->requests & REQ_EVENT);
 }
 
