@@ -183,14 +183,9 @@ void svm_want_irq_window(struct vcpu *v, bool on)
 
 enum exit_action svm_exit_irq_window(struct svm_vcpu *s)
 {
-	struct vcpu *v = &s->v;
-
-	svm_want_irq_window(v, false);
-	vcpu_request(v, REQ_EVENT);
-	if (!v->irq_window_user || v->user_irq >= 0)
-		return ACT_RESUME;
-	v->uexit.kind = UEXIT_IRQ_WINDOW;
-	return ACT_USER;
+	svm_want_irq_window(&s->v, false);
+	vcpu_request(&s->v, REQ_EVENT);
+	return ACT_RESUME;
 }
 
 void svm_want_nmi_window(struct vcpu *v, bool on)

@@ -155,11 +155,6 @@ static void test_irq_window(void **state)
 	assert_true(v->requests & REQ_EVENT);
 	assert_false(s.vmcb->c.int_ctl & INT_CTL_V_IRQ);
 	assert_false(s.vmcb->c.misc1 & INTERCEPT1_VINTR);
-	v->irq_window_user = 1;
-	v->user_irq = -1;
-	svm_backend.want_irq_window(v, true);
-	assert_int_equal(run_to(EXIT_VINTR, 0, 0), ACT_USER);
-	assert_int_equal(v->uexit.kind, UEXIT_IRQ_WINDOW);
 }
 
 static void test_nmi_masks_until_iret_is_done(void **state)
