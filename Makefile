@@ -13,7 +13,7 @@ UNIT_TESTS_LONG :=
 
 # The kernel that the module is for: the rig's, or with NATIVE=1 this machine's.
 ifeq ($(NATIVE),)
-KERNEL_RELEASE = $(notdir $(patsubst %/build,%,$(firstword $(wildcard /lib/modules/6.1*-cloud-amd64/build))))
+KERNEL_RELEASE = $(RIG_RELEASE)
 else
 KERNEL_RELEASE = $(shell uname -r)
 endif

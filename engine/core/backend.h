@@ -118,6 +118,17 @@ struct backend {
 	/* Decodes v->exit and has it handled. Interrupts on. */
 	enum exit_action (*handle_exit)(struct vcpu *v);
 
+	/*
+	 * v->traps is new: intercept what it asks for. ERR_NOTSUP with nothing
+	 * changed if the CPU can't.
+	 */
+	int (*set_traps)(struct vcpu *v);
+	/*
+	 * Which of v->traps is the exit in v->exit? A TRAP_* with the rest of
+	 * v->uexit.trap filled in, or 0. Also fills v->exit.insn_len.
+	 */
+	u32 (*trap_of)(struct vcpu *v);
+
 	/* RIP past the current instruction; clears STI/MOV SS shadow. */
 	void (*skip)(struct vcpu *v);
 

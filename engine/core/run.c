@@ -114,6 +114,28 @@ static bool enter_guest(struct vcpu *v)
 	return true;
 }
 
+/* Does the trap policy want this exit? Then user space sees it, undone. */
+static bool trapped(struct vcpu *v)
+{
+	u32 trap = backend->trap_of(v);
+
+	if (!trap)
+		return false;
+	v->uexit.kind = UEXIT_TRAP;
+	v->uexit.trap.trap = trap;
+	v->uexit.trap.reason = v->exit.reason;
+	v->uexit.trap.qualification = v->exit.qual;
+	v->uexit.trap.insn_len = v->exit.insn_len;
+	return true;
+}
+
+static enum exit_action handle_exit(struct vcpu *v)
+{
+	if (UNLIKELY(v->has_traps) && trapped(v))
+		return ACT_USER;
+	return backend->handle_exit(v);
+}
+
 /* 0: go on; RUN_RETURN. */
 static int apply(struct vcpu *v, enum exit_action action)
 {
@@ -148,7 +170,7 @@ int vcpu_run(struct vcpu *v)
 		if (rc)
 			break;
 		if (LIKELY(enter_guest(v))) {
-			rc = apply(v, backend->handle_exit(v));
+			rc = apply(v, handle_exit(v));
 		} else if (host_work_do(v)) {
 			rc = leave(v, UEXIT_INTR, ERR_INTR);
 		}

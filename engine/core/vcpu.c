@@ -134,6 +134,23 @@ void vcpu_reset(struct vcpu *v, bool init)
 	vcpu_request(v, REQ_EVENT);
 }
 
+int vcpu_set_traps(struct vcpu *v, const struct traps *t)
+{
+	struct traps old = v->traps;
+	int rc;
+
+	/* NMIs and machine checks are the host's. */
+	if ((t->instructions & ~TRAPS_KNOWN) ||
+	    (t->exceptions & (BIT(VEC_NMI) | BIT(VEC_MC))))
+		return ERR_INVAL;
+	v->traps = *t;
+	rc = backend->set_traps(v);
+	if (rc)
+		v->traps = old;
+	v->has_traps = v->traps.instructions || v->traps.exceptions;
+	return rc;
+}
+
 void vcpu_kick(struct vcpu *v, u64 req)
 {
 	s32 cpu;

@@ -114,11 +114,34 @@ struct uexit {
 		struct {
 			u8 vector;
 		} eoi;
-		struct {	/* the vendor's own exit, see trap policy */
-			u64 reason, qualification, gpa;
-			u32 insn_len;
+		struct {
+			u64 reason, qualification, cr2;
+			u32 trap, insn_len, vector, error;
 		} trap;
 	};
+};
+
+/* Trap policy: what must leave to user space before it happens (vellum/vmm.h). */
+#define TRAP_VMCALL	BIT(0)
+#define TRAP_HLT	BIT(1)
+#define TRAP_CPUID	BIT(2)
+#define TRAP_RDTSC	BIT(3)
+#define TRAP_RDPMC	BIT(4)
+#define TRAP_INVLPG	BIT(5)
+#define TRAP_PAUSE	BIT(6)
+#define TRAP_MOV_DR	BIT(7)
+#define TRAP_IO		BIT(8)
+#define TRAP_XSETBV	BIT(9)
+#define TRAP_WBINVD	BIT(10)
+#define TRAP_DESCRIPTOR	BIT(11)
+#define TRAP_CR3	BIT(12)
+#define TRAPS_KNOWN	BITS(12, 0)
+#define TRAP_EXCEPTION	BIT(31)
+
+struct traps {
+	u32 instructions;	/* TRAP_* */
+	u32 exceptions;		/* by vector */
+	u32 pf_mask, pf_match;	/* #PF: (error & mask) == match */
 };
 
 /* The one copy of the exit's raw facts, read once by the back end. */
@@ -206,6 +229,8 @@ struct vcpu {
 	struct emul_session *emul; /* [c] emulator and its restart log */
 
 	struct uexit uexit;	/* [t] */
+	struct traps traps;	/* [t] */
+	u8 has_traps;		/* [t] any at all */
 	s32 run_error;		/* [t] what vcpu_run() returns with ACT_USER */
 	u8 pio_in_pending;	/* [t] finish an IN at the next run */
 
@@ -241,6 +266,12 @@ bool vcpu_runnable(struct vcpu *v);
 void vcpu_reset(struct vcpu *v, bool init);
 /* Makes the vCPU known to its VM; after create, once the host can run it. */
 void vcpu_publish(struct vcpu *v);
+/*
+ * Sets the trap policy. Loaded. 0, ERR_INVAL for what can't be asked for,
+ * ERR_NOTSUP for what this CPU can't intercept.
+ */
+int vcpu_set_traps(struct vcpu *v, const struct traps *t);
+
 /* Nobody runs or knows it any more. Sleeps. */
 void vcpu_destroy(struct vcpu *v);
 

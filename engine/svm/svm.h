@@ -118,6 +118,8 @@ void svm_remove(void);
 int svm_maps_create(void);
 void svm_maps_destroy(void);
 void svm_init_intercepts(struct svm_vcpu *s);
+int svm_set_traps(struct vcpu *v);
+u32 svm_trap_of(struct vcpu *v);
 void svm_cpuid_changed(struct vcpu *v);
 
 /* vmcb.c */

@@ -148,6 +148,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 #define INTERCEPT1_INIT		BIT(3)
 #define INTERCEPT1_VINTR	BIT(4)
 #define INTERCEPT1_CR0_SEL	BIT(5)
+#define INTERCEPT1_DESCRIPTOR	BITS(13, 6)	/* SIDT ... LTR */
 #define INTERCEPT1_RDTSC	BIT(14)
 #define INTERCEPT1_RDPMC	BIT(15)
 #define INTERCEPT1_CPUID	BIT(18)
@@ -239,6 +240,8 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 #define EXIT_INIT		0x63
 #define EXIT_VINTR		0x64
 #define EXIT_CR0_SEL_WRITE	0x65
+#define EXIT_IDTR_READ		0x66
+#define EXIT_TR_WRITE		0x6d
 #define EXIT_RDTSC		0x6e
 #define EXIT_RDPMC		0x6f
 #define EXIT_CPUID		0x72

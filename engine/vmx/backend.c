@@ -73,6 +73,7 @@ const struct backend vmx_backend = {
 	.vcpu_load = vmx_vcpu_load,
 	.vcpu_put = vmx_vcpu_put,
 	.vcpu_reset = vmx_vcpu_reset,
+	.set_traps = vmx_set_traps, .trap_of = vmx_trap_of,
 	.load_regs = vmx_load_regs,
 	.get_seg = vmx_get_seg,
 	.set_seg = vmx_set_seg,

@@ -12,7 +12,7 @@ enum need {
 };
 
 struct control {
-	enum control_field field;
+	unsigned field;
 	u32 bit;
 	enum need need;
 	u64 have;
@@ -94,7 +94,7 @@ const char *vmx_sentence(const char *part, ...)
  * SDM3 "Reserved Controls and Default Settings": low half of the MSR = bits that
  * must be 1, high half = bits that may be 1. The TRUE MSRs let default-1 bits be 0.
  */
-static u64 allowed(const struct vmx_caps *c, enum control_field field)
+static u64 allowed(const struct vmx_caps *c, unsigned field)
 {
 	static const u8 plain[] = { CAP_PIN, CAP_PROC, CAP_PROC2, CAP_EXIT, CAP_ENTRY };
 	static const u8 exact[] = { CAP_TRUE_PIN, CAP_TRUE_PROC, CAP_PROC2, CAP_TRUE_EXIT,
@@ -134,6 +134,11 @@ static int negotiate(struct vmx_caps *c, const struct control *k, const char **w
 	if (stuck || (can_set && (k->need == ON || k->need == ON_IF_THERE)))
 		c->control[k->field] |= k->bit;
 	return 0;
+}
+
+bool vmx_control_offered(unsigned field, u32 bits)
+{
+	return !(bits & ~(u32)(allowed(&vmx, field) >> 32));
 }
 
 int vmx_negotiate_controls(struct vmx_caps *c, const char **why)

@@ -40,6 +40,7 @@ enum control_field { CTL_PIN, CTL_PROC, CTL_PROC2, CTL_EXIT, CTL_ENTRY, CTL_COUN
 #define PROC_SECONDARY		BIT(31)
 
 #define PROC2_EPT		BIT(1)
+#define PROC2_DESCRIPTOR	BIT(2)
 #define PROC2_RDTSCP		BIT(3)
 #define PROC2_VPID		BIT(5)
 #define PROC2_WBINVD		BIT(6)
@@ -86,6 +87,9 @@ struct vmx_caps;
  * ERR_NOTSUP: *why names the control that can't be as we need it.
  */
 int vmx_negotiate_controls(struct vmx_caps *c, const char **why);
+
+/* Can this CPU set all of these bits of a control field? */
+bool vmx_control_offered(unsigned field, u32 bits);
 
 /*
  * The sentence for a refusal, put together from parts up to a NULL; it lives

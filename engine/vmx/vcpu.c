@@ -5,12 +5,6 @@
 #include "../irq/irq.h"
 #include "../x86/exits.h"
 
-/*
- * #DB and #AC are always taken: delivered in the guest each can cause itself again
- * without end and without an instruction boundary, and the CPU never comes back.
- */
-#define EXCEPTIONS_TAKEN (BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
-
 int vmx_vcpu_create(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);

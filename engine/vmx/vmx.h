@@ -110,6 +110,7 @@ struct vmx_vcpu {
 
 	/* Current values of control fields. */
 	u32 proc, proc2, entry;
+	u32 trap_proc, trap_proc2;	/* bits of them that only traps set */
 	u64 cr0_owned, cr4_owned;	/* bits that the guest changes without exit */
 	u32 intr_info;			/* of an exception exit */
 	u32 raw_reason;			/* of a failed entry */
@@ -153,6 +154,16 @@ static inline void vmx_set_proc(struct vmx_vcpu *x, u32 proc)
 	x->proc = proc;
 	vmcs_write(VMCS_PROC_CTLS, proc);
 }
+
+/*
+ * #DB and #AC are always taken: delivered in the guest each can cause itself again
+ * without end and without an instruction boundary, and the CPU never comes back.
+ */
+#define EXCEPTIONS_TAKEN	(BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
+
+/* traps.c */
+int vmx_set_traps(struct vcpu *v);
+u32 vmx_trap_of(struct vcpu *v);
 
 /* vcpu.c */
 int vmx_vcpu_create(struct vcpu *v);

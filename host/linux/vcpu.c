@@ -114,6 +114,18 @@ static void store_fail_entry(struct kvm_run *run, const struct uexit *u)
 	run->fail_entry.cpu = u->fail_entry.cpu;
 }
 
+static void store_trap(struct kvm_run *run, const struct uexit *u)
+{
+	struct vmm_exit_trap t = {
+		.trap = u->trap.trap, .insn_len = u->trap.insn_len,
+		.reason = u->trap.reason, .qualification = u->trap.qualification,
+		.vector = u->trap.vector, .error = u->trap.error, .cr2 = u->trap.cr2,
+	};
+
+	run->exit_reason = VMM_EXIT_TRAP;
+	memcpy(run->padding, &t, sizeof(t));
+}
+
 static void store_exit(struct host_vcpu *h)
 {
 	struct kvm_run *run = h->run;
@@ -124,6 +136,7 @@ static void store_exit(struct host_vcpu *h)
 	case UEXIT_MMIO: store_mmio(run, u); break;
 	case UEXIT_INTERNAL: store_internal(run, u); break;
 	case UEXIT_FAIL_ENTRY: store_fail_entry(run, u); break;
+	case UEXIT_TRAP: store_trap(run, u); break;
 	case UEXIT_HLT: run->exit_reason = KVM_EXIT_HLT; break;
 	case UEXIT_IRQ_WINDOW: run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN; break;
 	case UEXIT_SET_TPR: run->exit_reason = KVM_EXIT_SET_TPR; break;
@@ -220,6 +233,19 @@ static long set_signal_mask(struct host_vcpu *h, struct kvm_signal_mask __user *
 	return 0;
 }
 
+static long set_traps(struct host_vcpu *h, void __user *user)
+{
+	struct vmm_traps args;
+	struct traps t;
+
+	if (copy_from_user(&args, user, sizeof(args)))
+		return -EFAULT;
+	if (memchr_inv(args.reserved, 0, sizeof(args.reserved)))
+		return -EINVAL;
+	t = (struct traps){ args.instructions, args.exceptions, args.pf_mask, args.pf_match };
+	return vcpu_set_traps(h->v, &t);
+}
+
 static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct host_vcpu *h = file->private_data;
@@ -234,6 +260,7 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case KVM_RUN: rc = arg ? -EINVAL : run(h); break;
 	case KVM_SET_SIGNAL_MASK: rc = set_signal_mask(h, user); break;
+	case VMM_SET_TRAPS: rc = set_traps(h, user); break;
 	case VMM_GET_COUNTERS: rc = vcpu_get_counters(h, user); break;
 	default: rc = vcpu_state_ioctl(h, cmd, user); break;
 	}

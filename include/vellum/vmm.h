@@ -45,4 +45,49 @@ struct vmm_counters {
  */
 #define VMM_GET_INFO		_IOWR(VMM_IOCTL_MAGIC, 0x02, struct vmm_counters)
 
+/*
+ * Traps as a policy, per vCPU: what is asked for here comes back from KVM_RUN with
+ * exit_reason VMM_EXIT_TRAP before it has happened; RIP is still at the
+ * instruction. To let the guest go on, move RIP past it (insn_len) or take the
+ * trap away; an exception is delivered with KVM_SET_VCPU_EVENTS.
+ */
+#define VMM_TRAP_VMCALL		(1u << 0)	/* VMCALL, VMMCALL */
+#define VMM_TRAP_HLT		(1u << 1)
+#define VMM_TRAP_CPUID		(1u << 2)
+#define VMM_TRAP_RDTSC		(1u << 3)	/* RDTSCP too */
+#define VMM_TRAP_RDPMC		(1u << 4)
+#define VMM_TRAP_INVLPG		(1u << 5)
+#define VMM_TRAP_PAUSE		(1u << 6)
+#define VMM_TRAP_MOV_DR		(1u << 7)
+#define VMM_TRAP_IO		(1u << 8)	/* every port */
+#define VMM_TRAP_XSETBV		(1u << 9)
+#define VMM_TRAP_WBINVD		(1u << 10)	/* INVD too */
+#define VMM_TRAP_DESCRIPTOR	(1u << 11)	/* LGDT, SGDT, LIDT ... LTR, STR */
+#define VMM_TRAP_CR3		(1u << 12)	/* MOV to CR3 */
+#define VMM_TRAP_EXCEPTION	(1u << 31)	/* only in answers */
+
+struct vmm_traps {
+	__u32 instructions;	/* VMM_TRAP_* */
+	__u32 exceptions;	/* bit = vector 0..31; not 2 and 18 */
+	__u32 pf_mask;		/* #PF traps if (error & pf_mask) == pf_match */
+	__u32 pf_match;
+	__u64 reserved[4];
+};
+
+/* On a vCPU. EOPNOTSUPP: this CPU can't intercept one of them. */
+#define VMM_SET_TRAPS		_IOW(VMM_IOCTL_MAGIC, 0x03, struct vmm_traps)
+
+#define VMM_EXIT_TRAP		0x5600
+
+/* Lies in struct kvm_run where the union of exits starts (`padding`). */
+struct vmm_exit_trap {
+	__u32 trap;		/* one VMM_TRAP_* */
+	__u32 insn_len;
+	__u64 reason;		/* the exit as the hardware numbers it */
+	__u64 qualification;	/* VMX exit qualification, SVM EXITINFO1 */
+	__u32 vector;		/* of an exception */
+	__u32 error;
+	__u64 cr2;		/* of a page fault */
+};
+
 #endif

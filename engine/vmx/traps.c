@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* The trap policy in VM-execution controls, and exits back in its terms. */
+#include "vmx.h"
+
+/* Controls that a trap needs; all others exit anyway. */
+static const struct {
+	u32 trap;
+	u32 proc, proc2;
+} controls[] = {
+	{ TRAP_RDTSC, PROC_RDTSC, 0 },
+	{ TRAP_RDPMC, PROC_RDPMC, 0 },
+	{ TRAP_INVLPG, PROC_INVLPG, 0 },
+	{ TRAP_PAUSE, PROC_PAUSE, 0 },
+	{ TRAP_MOV_DR, PROC_MOV_DR, 0 },
+	{ TRAP_CR3, PROC_CR3_LOAD, 0 },
+	{ TRAP_DESCRIPTOR, 0, PROC2_DESCRIPTOR },
+};
+
+int vmx_set_traps(struct vcpu *v)
+{
+	struct vmx_vcpu *x = to_vmx(v);
+	u32 proc = 0, proc2 = 0;
+	unsigned i;
+
+	for (i = 0; i < COUNT_OF(controls); i++)
+		if (v->traps.instructions & controls[i].trap) {
+			proc |= controls[i].proc;
+			proc2 |= controls[i].proc2;
+		}
+	if (!vmx_control_offered(CTL_PROC, proc) || !vmx_control_offered(CTL_PROC2, proc2))
+		return ERR_NOTSUP;
+	x->proc = (x->proc & ~x->trap_proc) | proc;
+	x->proc2 = (x->proc2 & ~x->trap_proc2) | proc2;
+	/* Only what the traps added is theirs to take away again. */
+	x->trap_proc = proc & ~vmx.control[CTL_PROC];
+	x->trap_proc2 = proc2 & ~vmx.control[CTL_PROC2];
+	vmcs_write(VMCS_PROC_CTLS, x->proc);
+	vmcs_write(VMCS_PROC_CTLS2, x->proc2);
+	vmcs_write(VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN | v->traps.exceptions);
+	vmcs_write(VMCS_PF_ERROR_MASK, v->traps.pf_mask);
+	vmcs_write(VMCS_PF_ERROR_MATCH, v->traps.pf_match);
+	return 0;
+}
+
+static u32 exception_trap(struct vcpu *v)
+{
+	u32 info = to_vmx(v)->intr_info, vector = info & 0xff;
+
+	if (vector > 31 || !(v->traps.exceptions & BIT(vector)))
+		return 0;
+	v->uexit.trap.vector = vector;
+	v->uexit.trap.error = info & BIT(11) ? vmcs_read(VMCS_EXIT_ERROR_CODE) : 0;
+	v->uexit.trap.cr2 = vector == VEC_PF ? v->exit.qual : 0;
+	return TRAP_EXCEPTION;
+}
+
+static u32 instruction_trap(struct vcpu *v)
+{
+	switch (v->exit.reason) {
+	case REASON_VMCALL: return TRAP_VMCALL;
+	case REASON_HLT: return TRAP_HLT;
+	case REASON_CPUID: return TRAP_CPUID;
+	case REASON_RDTSC: case REASON_RDTSCP: return TRAP_RDTSC;
+	case REASON_RDPMC: return TRAP_RDPMC;
+	case REASON_INVLPG: return TRAP_INVLPG;
+	case REASON_PAUSE: return TRAP_PAUSE;
+	case REASON_DR_ACCESS: return TRAP_MOV_DR;
+	case REASON_IO: return TRAP_IO;
+	case REASON_XSETBV: return TRAP_XSETBV;
+	case REASON_INVD: case REASON_WBINVD: return TRAP_WBINVD;
+	case REASON_GDTR_IDTR_ACCESS: case REASON_LDTR_TR_ACCESS: return TRAP_DESCRIPTOR;
+	/* MOV to CR3: SDM3 "Exit Qualification for Control-Register Accesses". */
+	case REASON_CR_ACCESS: return (v->exit.qual & 0x3f) == 3 ? TRAP_CR3 : 0;
+	default: return 0;
+	}
+}
+
+u32 vmx_trap_of(struct vcpu *v)
+{
+	u32 trap;
+
+	if (v->exit.reason == REASON_EXCEPTION_NMI)
+		return exception_trap(v);
+	trap = instruction_trap(v) & v->traps.instructions;
+	if (trap)
+		v->exit.insn_len = vmcs_read(VMCS_EXIT_INSN_LEN);
+	return trap;
+}
