@@ -24,6 +24,20 @@ static const struct s2_format npt = {
 	.dirty = NPT_D,
 };
 
+static void describe(void (*tell)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	const struct svm_features *f = &svm_features;
+
+	tell(ctx, "ASIDs", f->asids);
+	tell(ctx, "next RIP saved on exits", f->nrips);
+	tell(ctx, "VMCB clean bits", f->clean);
+	tell(ctx, "flush by ASID", f->flush_by_asid);
+	tell(ctx, "decode assists", f->decode_assists);
+	tell(ctx, "PAUSE filter", f->pause_filter);
+	tell(ctx, "PAUSE filter threshold", f->pause_threshold);
+	tell(ctx, "physical address bits", f->phys_bits);
+}
+
 const struct backend svm_backend = {
 	.name = "AMD-V",
 	.vcpu_size = sizeof(struct svm_vcpu),
@@ -40,6 +54,7 @@ const struct backend svm_backend = {
 	.vcpu_reset = svm_vcpu_reset,
 	.set_traps = svm_set_traps,
 	.trap_of = svm_trap_of,
+	.describe = describe,
 	.load_regs = svm_load_regs,
 	.get_seg = svm_get_seg,
 	.set_seg = svm_set_seg,

@@ -59,6 +59,15 @@ void vmx_dump(struct vcpu *v, void (*fn)(void *arg, const struct vmcs_field *f, 
 			fn(arg, &vmcs_fields[i], val);
 }
 
+static void describe(void (*tell)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	struct vmx_cap_line line;
+	unsigned i;
+
+	for (i = 0; (line = vmx_cap_line(i)).name; i++)
+		tell(ctx, line.name, line.value);
+}
+
 const struct backend vmx_backend = {
 	.name = "VT-x",
 	.vcpu_size = sizeof(struct vmx_vcpu),
@@ -74,6 +83,7 @@ const struct backend vmx_backend = {
 	.vcpu_put = vmx_vcpu_put,
 	.vcpu_reset = vmx_vcpu_reset,
 	.set_traps = vmx_set_traps, .trap_of = vmx_trap_of,
+	.describe = describe,
 	.load_regs = vmx_load_regs,
 	.get_seg = vmx_get_seg,
 	.set_seg = vmx_set_seg,
