@@ -9,18 +9,21 @@ while [ ! -d engine/vmx ]; do
 	[ "$PWD" != / ] || { echo "nocompile: no engine/vmx above $0" >&2; exit 1; }
 done
 failed=0
+number=0
 
 # try WANTED NAME STATEMENT
 try() {
 	local got=rejected
+	number=$((number + 1))
 	if printf '#include "engine/vmx/vmcs.h"\nvoid f(void);\nvoid f(void) { %s; }\n' "$3" |
 	   "${CC:-gcc}" -std=gnu11 -I. -Iengine -x c -fsyntax-only - 2>/dev/null; then
 		got=compiled
 	fi
 	if [ "$got" = "$1" ]; then
-		echo "ok   $2"
+		echo "ok $number - $2"
 	else
-		echo "FAIL $2: $got: $3"
+		echo "not ok $number - $2"
+		echo "# $got: $3"
 		failed=1
 	fi
 }
@@ -38,4 +41,5 @@ try rejected 'an encoding is no field to write' 'vmcs_write(0x681e, 1)'
 try rejected 'an encoding is no field to read' '(void)vmcs_read(0x681e)'
 try rejected 'a field is no value' 'vmcs_write(VMCS_GUEST_RIP, VMCS_GUEST_RSP)'
 try rejected 'the arguments are not swapped' 'vmcs_write(1, VMCS_GUEST_RIP)'
+echo "1..$number"
 exit $failed
