@@ -13,6 +13,7 @@ struct svm_features svm_features;
 #define L7_EBX_INVPCID		BIT(10)
 #define LD1_EAX_XSAVES		BIT(3)
 #define L1_ECX_OSXSAVE		BIT(27)
+#define L1_ECX_HYPERVISOR	BIT(31)
 
 /* CPUID 8000_000A EDX */
 #define SVM_NP			BIT(0)
@@ -33,6 +34,17 @@ static bool is_vendor(const char name[12])
 	id[1] = r[3];
 	id[2] = r[2];
 	return !__builtin_memcmp(id, name, 12);
+}
+
+static bool is_tcg(void)
+{
+	u32 r[4];
+
+	cpuid(1, 0, r);
+	if (!(r[2] & L1_ECX_HYPERVISOR))
+		return false;
+	cpuid(0x40000000, 0, r);
+	return !__builtin_memcmp(&r[1], "TCGTCGTCGTCG", 12);
 }
 
 /* APM2 "Enabling SVM". */
@@ -105,6 +117,7 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 	f->decode_assists = leaf[3] & SVM_DECODE_ASSISTS;
 	f->pause_filter = leaf[3] & SVM_PAUSE_FILTER;
 	f->pause_threshold = leaf[3] & SVM_PAUSE_THRESHOLD;
+	f->tcg = is_tcg();
 	cpuid(0x80000008, 0, r);
 	f->phys_bits = r[0] & 0xff;
 
@@ -128,8 +141,6 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 	if (r[2] & L1_ECX_OSXSAVE) {
 		cpuid(0xd, 1, r);
 		f->xss = r[0] & LD1_EAX_XSAVES;
-		/* All CPUs with XSAVE save the next RIP; QEMU doesn't. */
-		f->xsetbv_silent = !f->nrips;
 	}
 }
 

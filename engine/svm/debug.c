@@ -28,9 +28,14 @@ static void read_addresses(u64 dr[4])
 	dr[3] = read_dr3();
 }
 
-static void intercept_access(struct svm_vcpu *s, bool on)
+bool svm_debug_exits(const struct svm_vcpu *s)
 {
-	s->vmcb->c.dr_read = s->vmcb->c.dr_write = on ? 0xffff : 0;
+	return !s->debug_loaded || (s->v.traps.instructions & TRAP_MOV_DR);
+}
+
+static void set_intercepts(struct svm_vcpu *s)
+{
+	s->vmcb->c.dr_read = s->vmcb->c.dr_write = svm_debug_exits(s) ? 0xffff : 0;
 	vmcb_touch(s, CLEAN_INTERCEPTS);
 }
 
@@ -43,7 +48,7 @@ static void load_guest(struct svm_vcpu *s)
 {
 	write_addresses(s->v.dr);
 	s->debug_loaded = true;
-	intercept_access(s, false);
+	set_intercepts(s);
 }
 
 void svm_debug_load(struct svm_vcpu *s)
@@ -58,7 +63,7 @@ void svm_debug_put(struct svm_vcpu *s)
 		return;
 	read_addresses(s->v.dr);
 	s->debug_loaded = false;
-	intercept_access(s, true);
+	set_intercepts(s);
 }
 
 void svm_debug_swap_in(struct svm_vcpu *s)

@@ -111,14 +111,30 @@ static enum exit_action exit_debug_register(struct svm_vcpu *s)
 	return x86_emulate(&s->v, NULL, 0);	/* the host uses them */
 }
 
-static enum exit_action exit_ac(struct vcpu *v)
+#define ERROR_CODE_VECTORS (BIT(VEC_DF) | BITS(VEC_PF, VEC_TS) | BIT(VEC_AC) | BIT(21))
+
+/*
+ * An exception that only exits because it could be delivered for ever, or because
+ * the trap policy looks at some of its kind: it is the guest's own.
+ */
+static enum exit_action exit_exception(struct svm_vcpu *s)
 {
+	struct vcpu *v = &s->v;
+	u8 vector = v->exit.reason - EXIT_EXCEPTION(0);
 	const struct event e = {
-		.type = EVENT_EXCEPTION, .vector = VEC_AC, .has_error = true,
-		.error = v->exit.qual,
+		.type = EVENT_EXCEPTION, .vector = vector,
+		.has_error = !!(ERROR_CODE_VECTORS & BIT(vector)), .error = v->exit.qual,
 	};
 
-	return x86_exit_reflect(v, &e, v->cr2);
+	/* INT3 and INTO, one byte each, push the address behind them. */
+	if (vector == VEC_BP || vector == VEC_OF) {
+		v->injected = (struct event){ .type = EVENT_SOFT_EXC, .vector = vector,
+					      .insn_len = 1 };
+		vcpu_request(v, REQ_EVENT);
+		return ACT_RESUME;
+	}
+	/* CR2 isn't written if #PF is intercepted. */
+	return x86_exit_reflect(v, &e, vector == VEC_PF ? s->vmcb->c.exit_info2 : v->cr2);
 }
 
 static enum exit_action exit_invalid(struct svm_vcpu *s)
@@ -165,7 +181,9 @@ enum exit_action svm_handle_exit(struct vcpu *v)
 	case EXIT_VINTR: return svm_exit_irq_window(s);
 	case EXIT_IRET: return svm_exit_iret(s);
 	case EXIT_EXCEPTION(VEC_DB): return svm_exit_db(s);
-	case EXIT_EXCEPTION(VEC_AC): return exit_ac(v);
+	case EXIT_EXCEPTION(0): case EXIT_EXCEPTION(3) ... EXIT_EXCEPTION(17):
+	case EXIT_EXCEPTION(19) ... EXIT_EXCEPTION(31):
+		return exit_exception(s);
 	case EXIT_CR_WRITE(4): case EXIT_CR_WRITE(8): return exit_cr_write(s);
 	case EXIT_DR_READ(0) ... EXIT_DR_WRITE(15): return exit_debug_register(s);
 	case EXIT_RSM: case EXIT_INVLPGA: case EXIT_VMRUN: case EXIT_VMLOAD:

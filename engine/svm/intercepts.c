@@ -58,6 +58,8 @@ void svm_maps_destroy(void)
 }
 
 /*
+ * Also called when the trap policy changes, in the middle of anything.
+ *
  * CR0, CR2, CR3 are the guest's own: hardware follows CR0.PG into EFER.LMA, and
  * nested paging makes the rest harmless. CR4 has bits that the guest's CPUID may
  * withhold. #AC and #DB exit because a guest can make their delivery raise them
@@ -68,10 +70,11 @@ void svm_init_intercepts(struct svm_vcpu *s)
 {
 	struct vmcb_control *c = &s->vmcb->c;
 
+	c->cr_read = 0;
 	c->cr_write = INTERCEPT_CR(4);
 	if (!s->v.lapic)
 		c->cr_write |= INTERCEPT_CR(8);
-	c->dr_read = c->dr_write = 0xffff;
+	c->dr_read = c->dr_write = svm_debug_exits(s) ? 0xffff : 0;
 	c->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC);
 	c->misc1 = INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT |
 		   INTERCEPT1_RDPMC | INTERCEPT1_CPUID | INTERCEPT1_RSM |
@@ -82,6 +85,11 @@ void svm_init_intercepts(struct svm_vcpu *s)
 		   INTERCEPT2_SKINIT | INTERCEPT2_WBINVD | INTERCEPT2_MONITOR |
 		   INTERCEPT2_MWAIT | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU;
 	c->misc3 = INTERCEPT3_INVLPGB | INTERCEPT3_MCOMMIT | INTERCEPT3_TLBSYNC;
+	/* Windows that are being waited for: see inject.c. */
+	if (c->int_ctl & INT_CTL_V_IRQ)
+		c->misc1 |= INTERCEPT1_VINTR;
+	if (s->nmi.masked && !s->nmi.iret)
+		c->misc1 |= INTERCEPT1_IRET;
 	if (svm_features.pause_filter) {
 		/* A spinning vCPU gives up its CPU after some thousand cycles. */
 		c->misc1 |= INTERCEPT1_PAUSE;

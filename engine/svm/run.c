@@ -82,8 +82,8 @@ static inline bool switches_xcr0(struct svm_vcpu *s)
 }
 
 /*
- * Where XSETBV doesn't exit (docs/emulators.md) the guest has changed the real
- * XCR0: to be remembered, and not to be left to the host. Is it another one now?
+ * On QEMU XSETBV doesn't exit: the guest may have changed the real XCR0, which is to
+ * be remembered, and not to be left to the host. Is it another one now?
  */
 COLD static bool follow_xcr0(struct svm_vcpu *s)
 {
@@ -106,7 +106,7 @@ COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 	if (breakpoints)
 		svm_debug_swap_in(s);
 	svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	if (svm_features.xsetbv_silent)
+	if (svm_features.tcg)
 		xcr0 |= follow_xcr0(s);
 	if (breakpoints)
 		svm_debug_swap_out(s);
@@ -129,7 +129,7 @@ static inline void world_switch(struct svm_vcpu *s)
 		return;
 	}
 	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	if (UNLIKELY(svm_features.xsetbv_silent) && follow_xcr0(s))
+	if (UNLIKELY(svm_features.tcg) && follow_xcr0(s))
 		xsetbv(0, s->host_xcr0);
 }
 

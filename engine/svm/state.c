@@ -67,6 +67,9 @@ void svm_set_seg(struct vcpu *v, enum seg n, const struct x86_seg *in)
 	out->attrib = (in->ar & SEG_ATTRIB_LOW) | ((in->ar >> 4) & SEG_ATTRIB_HIGH);
 	if (in->ar & AR_UNUSABLE)
 		out->attrib &= ~SEG_ATTRIB_P;
+	/* QEMU knows no busy TSS: it ends itself when it needs one. */
+	if (n == SEG_TR && svm_features.tcg)
+		out->attrib &= ~SEG_ATTRIB_BUSY;
 	if (n == SEG_SS)
 		s->vmcb->s.cpl = AR_DPL(in->ar);
 	vmcb_touch(s, CLEAN_SEG);

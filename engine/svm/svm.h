@@ -19,7 +19,7 @@ struct svm_features {
 	bool decode_assists;
 	bool pause_filter, pause_threshold;
 	bool xss;		/* IA32_XSS is there */
-	bool xsetbv_silent;	/* XSETBV may be one that doesn't exit */
+	bool tcg;		/* QEMU's emulation: docs/emulators.md */
 	unsigned phys_bits;
 	u64 cr4_valid;		/* bits that this CPU knows */
 };
@@ -153,6 +153,7 @@ void svm_sync_debug(struct vcpu *v);
 void svm_set_debug(struct vcpu *v);
 void svm_debug_load(struct svm_vcpu *s);	/* the guest's into DR0-DR3 */
 void svm_debug_put(struct svm_vcpu *s);
+bool svm_debug_exits(const struct svm_vcpu *s);	/* does MOV DR? */
 /* Around VMRUN on a host that has breakpoints. */
 void svm_debug_swap_in(struct svm_vcpu *s);
 void svm_debug_swap_out(struct svm_vcpu *s);

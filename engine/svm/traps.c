@@ -31,7 +31,6 @@ int svm_set_traps(struct vcpu *v)
 	if (v->traps.instructions & TRAP_CR3)
 		c->cr_write |= INTERCEPT_CR(3);
 	c->exceptions |= v->traps.exceptions;
-	svm_set_debug(v);
 	vmcb_touch(s, CLEAN_INTERCEPTS);
 	vcpu_request(v, REQ_EVENT);	/* windows are asked for again */
 	return 0;
@@ -43,6 +42,9 @@ static u32 exception_trap(struct vcpu *v, u32 vector)
 	u32 error = c->exit_info1;
 
 	if (!(v->traps.exceptions & BIT(vector)))
+		return 0;
+	/* A step of inject.c's is nobody else's business. */
+	if (vector == VEC_DB && to_svm(v)->nmi.step)
 		return 0;
 	/* Hardware has no mask and match for page faults. */
 	if (vector == VEC_PF && (error & v->traps.pf_mask) != v->traps.pf_match)

@@ -137,6 +137,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 
 /* Compressed descriptor attributes. */
 #define SEG_ATTRIB_LOW	BITS(7, 0)	/* type, S, DPL, P */
+#define SEG_ATTRIB_BUSY	BIT(1)		/* of a TSS */
 #define SEG_ATTRIB_P	BIT(7)
 #define SEG_ATTRIB_HIGH	BITS(11, 8)	/* AVL, L, D/B, G */
 

@@ -47,6 +47,7 @@ static void test_a_full_cpu_is_accepted(void **state)
 		    svm_features.pause_filter && !svm_features.pause_threshold);
 	assert_int_equal(svm_features.asids, SIM_ASIDS);
 	assert_int_equal(svm_features.phys_bits, 48);
+	assert_false(svm_features.tcg);
 }
 
 static void test_nested_paging_alone_is_enough(void **state)

@@ -128,6 +128,53 @@ static void test_ac_is_handed_back(void **state)
 	assert_true(seen.event.has_error);
 }
 
+static void test_other_exceptions_are_the_guests(void **state)
+{
+	(void)state;
+	run_to(EXIT_EXCEPTION(VEC_UD), 0, 0);
+	assert_string_equal(seen.handler, "reflect");
+	assert_false(seen.event.has_error);
+	run_to(EXIT_EXCEPTION(VEC_GP), 0x18, 0);
+	assert_true(seen.event.has_error);
+	assert_int_equal(seen.event.error, 0x18);
+	run_to(EXIT_EXCEPTION(VEC_PF), 6, 0x1234);
+	assert_int_equal(seen.event.error, 6);
+	assert_int_equal(seen.a[0], 0x1234);
+	run_to(EXIT_EXCEPTION(VEC_BP), 0, 0);
+	assert_null(seen.handler);
+	assert_int_equal(v->injected.type, EVENT_SOFT_EXC);
+	assert_int_equal(v->injected.insn_len, 1);
+}
+
+/* A new trap policy takes nothing away from what is under way. */
+static void test_traps_keep_windows_and_registers(void **state)
+{
+	(void)state;
+	svm_backend.want_irq_window(v, true);
+	svm_backend.set_nmi_mask(v, true);
+	run_to(EXIT_DR_READ(0), 0, 0);
+	v->traps.exceptions = BIT(VEC_PF) | BIT(VEC_DB);
+	v->traps.pf_mask = v->traps.pf_match = 2;
+	assert_int_equal(svm_backend.set_traps(v), 0);
+	assert_true(s.vmcb->c.misc1 & INTERCEPT1_VINTR);
+	assert_true(s.vmcb->c.misc1 & INTERCEPT1_IRET);
+	assert_true(s.vmcb->c.misc1 & INTERCEPT1_CPUID);
+	assert_int_equal(s.vmcb->c.dr_read, 0);
+	enter_until(EXIT_EXCEPTION(VEC_PF), 2, 0x1000);
+	assert_int_equal(svm_backend.trap_of(v), TRAP_EXCEPTION);
+	assert_int_equal(v->uexit.trap.cr2, 0x1000);
+	enter_until(EXIT_EXCEPTION(VEC_PF), 4, 0x1000);
+	assert_int_equal(svm_backend.trap_of(v), 0);
+	v->traps.instructions = TRAP_MOV_DR;
+	svm_backend.set_traps(v);
+	assert_int_equal(s.vmcb->c.dr_read, 0xffff);
+	enter_until(EXIT_DR_READ(0), 0, 0);
+	assert_int_equal(svm_backend.trap_of(v), TRAP_MOV_DR);
+	v->traps = (struct traps){ 0 };
+	svm_backend.set_traps(v);
+	assert_int_equal(s.vmcb->c.dr_read, 0);
+}
+
 static void test_unknown_codes_are_named_and_counted_in_bounds(void **state)
 {
 	static const u64 odd[] = {
@@ -177,6 +224,8 @@ int main(void)
 		T(test_cr_writes_with_decode_assists),
 		cmocka_unit_test_setup_teardown(test_cr_writes_without, vcpu_up_plain, vcpu_down),
 		T(test_ac_is_handed_back),
+		T(test_other_exceptions_are_the_guests),
+		T(test_traps_keep_windows_and_registers),
 		T(test_unknown_codes_are_named_and_counted_in_bounds),
 		T(test_names),
 	};

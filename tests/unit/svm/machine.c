@@ -12,7 +12,9 @@ void sim_svm_reset(u32 edx)
 	sim_svm = (struct sim_svm){ 0 };
 	sim_insn_reset();
 	sim_set_cpuid(0, 0, 0xd, 0x68747541, 0x444d4163, 0x69746e65);
-	sim_set_cpuid(1, 0, 0x800f12, 0, 0x7ed83203, 0x178bfbff);
+	/* With nested paging alone it is QEMU. */
+	sim_set_cpuid(1, 0, 0x800f12, 0, edx == 1 ? 0xfed83203 : 0x7ed83203, 0x178bfbff);
+	sim_set_cpuid(0x40000000, 0, 0x40000001, 0x54474354, 0x43544743, 0x47435447);
 	sim_set_cpuid(7, 0, 0, 0x209c01a9, 0, 0);
 	sim_set_cpuid(0xd, 1, 1, 0, 0, 0);
 	sim_set_cpuid(0x80000000, 0, 0x8000001f, 0, 0, 0);

@@ -59,6 +59,18 @@ static void test_granularity_follows_the_limit(void **state)
 	assert_true(seg.ar & AR_G);
 }
 
+static void test_tss_is_busy_to_all_but_qemu(void **state)
+{
+	const struct x86_seg in = { 0x1000, 0x67, 0x8b, 0x40 };
+	struct x86_seg out;
+
+	(void)state;
+	svm_backend.set_seg(v, SEG_TR, &in);
+	assert_int_equal(s.vmcb->s.tr.attrib, svm_features.tcg ? 0x89 : 0x8b);
+	svm_backend.get_seg(v, SEG_TR, &out);
+	assert_int_equal(out.ar, 0x8b);
+}
+
 static void test_efer_hides_svme(void **state)
 {
 	(void)state;
@@ -200,6 +212,9 @@ int main(void)
 		T(test_reset_state),
 		T(test_segments_round_trip),
 		T(test_granularity_follows_the_limit),
+		T(test_tss_is_busy_to_all_but_qemu),
+		cmocka_unit_test_setup_teardown(test_tss_is_busy_to_all_but_qemu, vcpu_up_plain,
+						vcpu_down),
 		T(test_efer_hides_svme),
 		T(test_msrs),
 		T(test_tsc_aux_of_the_host_comes_back),
