@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loaders: what a good file becomes, and what each bad one is told. */
+#include <fcntl.h>
+
 #include "kernels.h"
 
 DEFINE_REPORT
@@ -255,6 +257,48 @@ static void test_files(void **state)
 	image_close(&f);
 }
 
+/* The size was right when the file was opened, and is no more. */
+static void test_file_that_shrinks(void **state)
+{
+	struct rig *r = *state;
+	struct image_file f;
+	char path[64];
+	int fd;
+
+	make_file(&f, "--initrd", r->initrd, sizeof(r->initrd));
+	assert_int_equal(image_read(&f, 5, r->initrd, 2 * MIB + 3, &r->e), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f.fd);
+	fd = open(path, O_RDWR);
+	assert_int_equal(ftruncate(fd, MIB), 0);
+	assert_int_equal(image_read(&f, 0, r->initrd, 2 * MIB, &r->e), -1);
+	assert_non_null(strstr(r->e.text, "shrank"));
+	assert_int_equal(r->e.class, VMM_ERR_INPUT);
+	close(fd);
+	image_close(&f);
+}
+
+static void test_mapped_copy_is_exact(void **state)
+{
+	struct rig *r = *state;
+	uint8_t *copy = malloc(3 * MIB);
+	struct image_file f;
+	uint64_t seed = 3;
+	size_t i;
+
+	for (i = 0; i < sizeof(r->initrd); i++)
+		r->initrd[i] = (uint8_t)test_random(&seed);
+	make_file(&f, "--initrd", r->initrd, sizeof(r->initrd));
+	for (i = 0; i < 20; i++) {
+		memset(copy, 0, 3 * MIB);
+		assert_int_equal(image_read(&f, 4090 + i, copy,
+					    2 * MIB + i, &r->e), 0);
+		assert_memory_equal(copy, r->initrd + 4090 + i, 2 * MIB + i);
+		assert_int_equal(copy[2 * MIB + i], 0);
+	}
+	free(copy);
+	image_close(&f);
+}
+
 static void test_flat(void **state)
 {
 	struct rig *r = *state;
@@ -323,7 +367,8 @@ int main(void)
 		T(test_bad_bzimages), T(test_truncated_bzimages),
 		T(test_pvh_is_placed), T(test_bad_elfs),
 		T(test_truncated_elfs), T(test_initrd_that_does_not_fit),
-		T(test_files), T(test_flat), T(test_ram_map),
+		T(test_files), T(test_file_that_shrinks),
+		T(test_mapped_copy_is_exact), T(test_flat), T(test_ram_map),
 		T(test_ram_refusals),
 	};
 

@@ -181,16 +181,16 @@ static void test_garbage_to_all_ports(void **state)
 	add(&bus, 0x0c, 1, 1, &post_ops, &m);
 	add(&bus, 0x0d, 1, 1, &debugcon_ops, &m);
 	add(&bus, 0x0e, 1, 1, &pvpanic_ops, &m);
-	add(&bus, 0x10, PM_PORTS, 4, &pm_ops, &p);
+	add(&bus, 0x80, PM_PORTS, 4, &pm_ops, &p);
 	add(&bus, 0x20, 4, 4, &debug_exit_ops, &m);
 	for (i = 0; i < 1000000; i++) {
 		uint64_t r = test_random(&seed);
 		unsigned int size = 1u << (r & 3);
 
 		if (r & 4)
-			bus_write(&bus, r >> 3 & 0x3f, size, r >> 9);
+			bus_write(&bus, r >> 3 & 0xff, size, r >> 11);
 		else
-			bus_read(&bus, r >> 3 & 0x3f, size, &v);
+			bus_read(&bus, r >> 3 & 0xff, size, &v);
 	}
 	assert_true(resets && offs && panics && exits && sent);
 }
