@@ -163,7 +163,7 @@ int host_work_do(struct vcpu *v)
 	unsigned long flags = READ_ONCE(current_thread_info()->flags);
 
 	/* Any error, a signal's included, ends the run. */
-	return (flags & XFER_TO_GUEST_MODE_WORK) && xfer_to_guest_mode_handle_work(NULL) ?
+	return (flags & XFER_TO_GUEST_MODE_WORK) && vmm_handle_guest_work() ?
 		ERR_INTR : 0;
 }
 

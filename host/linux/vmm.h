@@ -100,6 +100,9 @@ void cpus_put(void);
 int cpus_init(void);
 void cpus_exit(void);
 
+/* work.c: sleeps; 0, or an error if a signal is pending. */
+int vmm_handle_guest_work(void);
+
 /* host.c */
 void host_init(void);
 extern atomic64_t host_bytes;		/* objects the engine holds now */
