@@ -16,7 +16,7 @@
 	.endm
 
 	.code64
-GUEST cpu_cr0
+GUEST cpu_cr0_bad
 	mov	%cr0, %rbx
 	mov	%rbx, %rax
 	btr	$0, %rax		/* PG without PE */
@@ -32,29 +32,35 @@ GUEST cpu_cr0
 	sete	%al
 	movzx	%al, %eax
 	RESULT	0, %rax
+	END
+
+GUEST cpu_cr0
+	mov	%cr0, %rbx
 	mov	%rbx, %rax
 	or	$0x40000000, %eax	/* CD: allowed */
 	mov	%rax, %cr0
 	mov	%cr0, %rax
 	shr	$30, %eax
 	and	$1, %eax
-	RESULT	1, %rax
+	RESULT	0, %rax
 	mov	%rbx, %cr0
 	smsw	%rax
 	and	$0xffff, %eax
 	mov	%ebx, %ecx
 	and	$0xffff, %ecx
 	sub	%ecx, %eax
+	RESULT	1, %rax
+	mov	$0x3b, %eax		/* TS by LMSW */
+	lmsw	%ax
+	mov	%cr0, %rax
+	and	$9, %eax
 	RESULT	2, %rax
-	mov	$0x3b, %eax		/* TS by LMSW; PE can't be cleared by it */
+	clts
+	mov	$0x30, %eax		/* PE can't be cleared by it */
 	lmsw	%ax
 	mov	%cr0, %rax
 	and	$9, %eax
 	RESULT	3, %rax
-	clts
-	mov	%cr0, %rax
-	and	$9, %eax
-	RESULT	4, %rax
 	END
 
 GUEST cpu_cr4
@@ -96,10 +102,13 @@ GUEST cpu_efer
 	RESULT	0, %rax
 	END
 
-GUEST cpu_cr3_cr8
+GUEST cpu_cr3_bad
 	mov	%cr3, %rax
 	bts	$60, %rax
 	FAULTS	mov %rax, %cr3
+	END
+
+GUEST cpu_cr3_cr8
 	mov	$16, %eax
 	FAULTS	mov %rax, %cr8
 	mov	%cr3, %rax
@@ -147,33 +156,36 @@ GUEST cpu_msr_bad
 	FAULTS	wrmsr
 	mov	EXC_COUNT, %rbx
 	RESULT	1, %rbx
-	mov	$0xc0000082, %ecx	/* non-canonical LSTAR */
-	mov	$0x80000000, %edx
-	xor	%eax, %eax
-	FAULTS	wrmsr
-	mov	EXC_COUNT, %rbx
-	RESULT	2, %rbx
 	mov	$0x277, %ecx		/* memory type 2 in PAT */
 	mov	$2, %eax
 	xor	%edx, %edx
 	FAULTS	wrmsr
 	mov	EXC_COUNT, %rbx
-	RESULT	3, %rbx
+	RESULT	2, %rbx
 	mov	$0x1b, %ecx		/* reserved bits of APIC_BASE */
 	mov	$-1, %edx
 	mov	$0x900, %eax
 	FAULTS	wrmsr
 	mov	EXC_COUNT, %rbx
-	RESULT	4, %rbx
-	mov	$0xc0000101, %ecx	/* non-canonical GS base */
-	mov	$0x40000000, %edx
-	FAULTS	wrmsr
-	mov	EXC_COUNT, %rbx
-	RESULT	5, %rbx
+	RESULT	3, %rbx
 	mov	$0x802, %ecx		/* x2APIC MSR in xAPIC mode */
 	FAULTS	rdmsr
 	mov	EXC_COUNT, %rbx
-	RESULT	6, %rbx
+	RESULT	4, %rbx
+	END
+
+GUEST cpu_msr_canonical
+	xor	%eax, %eax
+	mov	$0x80000000, %edx
+	xor	%ebx, %ebx
+	.irp msr, 0xc0000082, 0xc0000083, 0xc0000100, 0xc0000101, 0xc0000102, 0x175, 0x176
+	mov	$\msr, %ecx
+	FAULTS	wrmsr
+	add	%rbx, %rbx
+	add	EXC_COUNT, %rbx
+	movq	$0, EXC_COUNT
+	.endr
+	RESULT	0, %rbx
 	END
 
 GUEST cpu_msr_user
@@ -423,6 +435,9 @@ GUEST cpu_dr_rules
 	mov	$0x100000000, %rax
 	FAULTS	mov %rax, %dr7
 	FAULTS	mov %rax, %dr6
+	END
+
+GUEST cpu_dr_gd
 	mov	$0x2400, %eax		/* GD */
 	mov	%rax, %dr7
 	FAULTS	mov %dr0, %rax
@@ -590,7 +605,8 @@ GUEST cpu_misc
 	jne	1f
 	FAULTS	.byte 0x0f, 0x01, 0xc2	/* VMLAUNCH */
 	jmp	2f
-1:	FAULTS	.byte 0x0f, 0x01, 0xd8	/* VMRUN */
+1:	xor	%eax, %eax
+	FAULTS	.byte 0x0f, 0x01, 0xd8	/* VMRUN */
 2:	FAULTS	.byte 0x0f, 0xaa	/* RSM */
 	END
 

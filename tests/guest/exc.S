@@ -112,6 +112,15 @@ GUEST exc_user_page
 	movl	$1, (%rax)
 	jmp	.
 
+/* INT n of a gate for ring 0 only. */
+GUEST exc_int_privileged
+	TO_USER
+	TRY	1f
+	int	$13
+1:	mov	$MMIO_HOLE, %eax
+	movl	$1, (%rax)
+	jmp	.
+
 GUEST exc_bp
 	FAULTS	int3
 	mov	EXC_RIP, %rax
@@ -186,7 +195,8 @@ exc_step_after3:
 /* #GP's handler is not present: #NP while delivering #GP = #DF. */
 GUEST exc_df
 	andw	$0x7fff, G_IDT64 + 16 * 13 + 4
-	FAULTS	ltr %ax
+	mov	$0x1000, %eax
+	FAULTS	mov %ax, %es
 	END
 
 GUEST exc_triple

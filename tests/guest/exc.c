@@ -26,6 +26,11 @@ static void test_alignment(void)
 	run_to_user_end(G_exc_ac, EXC(AC, 0));
 }
 
+static void test_int_privileged(void)
+{
+	run_to_user_end(G_exc_int_privileged, EXC(GP, 13 << 3 | 2));
+}
+
 static void shutdown_of(u32 entry)
 {
 	struct machine m = { 0 };
@@ -73,16 +78,20 @@ static const struct test tests[] = {
 	{ "invalid-opcode", LONG, G_exc_ud, EXCEPTIONS(EXC(UD, 0), EXC(UD, 0)) },
 	{ "general-protection", LONG, G_exc_gp,
 	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0x1000), EXC(GP, 0)) },
-	{ "stack-fault-of-non-canonical-rbp", LONG, G_exc_ss, EXCEPTIONS(EXC(SS, 0)) },
+	{ "stack-fault-of-non-canonical-rbp", LONG, G_exc_ss, EXCEPTIONS(EXC(SS, 0)),
+	  .tcg = "QEMU raises #GP for it" },
 	{ "page-fault-cr2-and-error-code", LONG, G_exc_pf,
 	  RESULTS(0x10000000000, 0x10000000123),
 	  EXCEPTIONS(EXC(PF, 0), EXC(PF, 2), EXC(PF, 0)) },
 	{ "write-protection-follows-cr0-wp", LONG, G_exc_wp, RESULTS(0x77, 0x77),
 	  EXCEPTIONS(EXC(PF, 3), EXC(PF, 3)) },
 	{ "no-execute", LONG, G_exc_nx, EXCEPTIONS(EXC(PF, 0x11)) },
-	{ "reserved-bit", LONG, G_exc_rsvd, EXCEPTIONS(EXC(PF, 9)) },
+	{ "reserved-bit", LONG, G_exc_rsvd, EXCEPTIONS(EXC(PF, 9)),
+	  .tcg = "QEMU's error code lacks P" },
 	{ "user-access-to-supervisor-page", .custom = test_user_page },
 	{ "breakpoint", LONG, G_exc_bp, EXCEPTIONS(EXC(BP, 0)) },
+	{ "int-n-of-a-privileged-gate", .custom = test_int_privileged,
+	  .tcg = "QEMU's error code is wrong in long mode" },
 	{ "int-n", LONG, G_exc_int, RESULTS(1, 1) },
 	{ "single-step", LONG, G_exc_step, RESULTS(0x4000, 0x100),
 	  EXCEPTIONS(EXC(DB, 0)) },
@@ -94,7 +103,7 @@ static const struct test tests[] = {
 	{ "idt-in-absent-page-is-a-shutdown", .custom = test_triple_pf },
 	{ "new-state-after-a-shutdown", .custom = test_after_shutdown },
 	{ "device-not-available-and-clts", LONG, G_exc_nm, EXCEPTIONS(EXC(NM, 0)) },
-	{ "alignment-check", .custom = test_alignment },
+	{ "alignment-check", .custom = test_alignment, .tcg = "QEMU has no #AC" },
 	{ "segment-not-present", LONG, G_exc_np, EXCEPTIONS(EXC(NP, 0x78)),
 	  .setup = add_absent_segment },
 	{ "60-faults-in-a-row", LONG, G_exc_many, RESULTS(60) },

@@ -70,6 +70,7 @@ struct test {
 	/* Instead of all that. */
 	void (*custom)(void);
 	unsigned seconds;		/* limit; 0: 8 */
+	const char *tcg;		/* QEMU's emulator can't do that: why */
 };
 
 #define LIST(type, ...)	(const type[]){ __VA_ARGS__ }
@@ -100,7 +101,7 @@ struct machine {
 
 extern int ctl;			/* the accelerator */
 extern const char *accel;
-extern bool is_vmm, is_amd;
+extern bool is_vmm, is_amd, is_tcg;
 
 /* -- Machines ------------------------------------------------------------------ */
 void machine_create(struct machine *m, u32 flags);

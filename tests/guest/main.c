@@ -6,6 +6,7 @@
  *
  * A PATTERN selects tests by name, table/name, with * and ?.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -27,7 +28,7 @@
 
 int ctl;
 const char *accel = "/dev/vmm/ctl";
-bool is_vmm, is_amd;
+bool is_vmm, is_amd, is_tcg;
 
 static const struct table *const tables[] = {
 	&basic_table, &io_table, &mmio_table, &exc_table, &irq_table, &cpu_table,
@@ -133,6 +134,8 @@ static void child(const struct test *t)
 		skip("AMD-V only");
 	if (t->flags & VMM_ONLY && !is_vmm)
 		skip("not in stock KVM");
+	if (t->tcg && is_tcg)
+		skip("%s", t->tcg);
 	set_limit(t->seconds ? t->seconds : SECONDS);
 	if (t->custom)
 		t->custom();
@@ -222,6 +225,15 @@ static int for_all(char **patterns, bool list, bool run)
 	return run ? failed : number;
 }
 
+/* The host itself is emulated by QEMU. */
+static bool emulated_by_tcg(void)
+{
+	u32 eax, text[4] = { 0 };
+
+	__cpuid(0x40000000, eax, text[0], text[1], text[2]);
+	return !strcmp((char *)text, "TCGTCGTCGTCG");
+}
+
 static void open_accel(void)
 {
 	FILE *f = fopen("/proc/cpuinfo", "r");
@@ -233,6 +245,7 @@ static void open_accel(void)
 		exit(1);
 	}
 	is_vmm = ioctl(ctl, VMM_GET_INFO, 0) < 0 && errno != ENOTTY && errno != EINVAL;
+	is_tcg = emulated_by_tcg();
 	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, "vendor_id", 9))
 			is_amd = strstr(line, "AuthenticAMD") != NULL;
