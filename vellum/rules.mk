@@ -2,8 +2,8 @@
 # The program.  Static, so that it runs in an initramfs and on any distribution.
 
 VELLUM := $(BUILD)/vellum
-VELLUM_SRCS := $(wildcard vellum/*.c vellum/acpi/*.c vellum/cli/*.c \
-	vellum/dev/*.c vellum/load/*.c)
+VELLUM_SRCS := $(wildcard vellum/*.c vellum/acpi/*.c vellum/block/*.c \
+	vellum/cli/*.c vellum/dev/*.c vellum/firmware/*.c vellum/load/*.c)
 VELLUM_OBJS := $(patsubst vellum/%.c,$(BUILD)/vellum.d/%.o,$(VELLUM_SRCS))
 VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude \
 	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP
@@ -13,7 +13,15 @@ $(BUILD)/vellum.d/acpi/dsdt.hex: vellum/acpi/dsdt.asl
 	@iasl -vs -va -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
 		{ cat $(@:.hex=.log); rm -f $@; exit 1; }
 
-$(BUILD)/vellum.d/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex
+# iasl has no macros: the compiler's preprocessor lends its own.
+$(BUILD)/vellum.d/acpi/q35.hex: vellum/acpi/q35.asl
+	@mkdir -p $(@D)
+	$(CC) -E -P -x c -nostdinc $< >$(@:.hex=.asl)
+	iasl -vs -va -tc -p $(@:.hex=) $(@:.hex=.asl) >$(@:.hex=.log) || \
+		{ cat $(@:.hex=.log); rm -f $@; exit 1; }
+
+$(BUILD)/vellum.d/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex \
+	$(BUILD)/vellum.d/acpi/q35.hex
 
 $(BUILD)/vellum.d/%.o: vellum/%.c
 	@mkdir -p $(@D)
@@ -22,6 +30,6 @@ $(BUILD)/vellum.d/%.o: vellum/%.c
 
 $(VELLUM): $(VELLUM_OBJS) $(LIBVMM)
 	@echo "  CC $@"
-	@$(CC) -static -pthread -o $@ $^
+	@$(CC) -static -pthread -o $@ $^ -luring
 
 -include $(VELLUM_OBJS:.o=.d)

@@ -3,11 +3,11 @@
 # sanitizers: one binary per test_*.c, each linked with all of the program but
 # its main().
 
-UNIT_VELLUM := bus uart rtc ports acpi load fuzz_load parse console evloop tally
+UNIT_VELLUM := bus uart rtc ports acpi load fuzz_load parse console evloop tally block
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
-	vellum/acpi/*.c vellum/cli/*.c vellum/dev/*.c vellum/load/*.c lib/*.c))
+	vellum/acpi/*.c vellum/block/*.c vellum/cli/*.c vellum/dev/*.c vellum/load/*.c lib/*.c))
 UNIT_VELLUM_OBJS := $(UNIT_VELLUM_SRCS:%.c=$(UNIT_VELLUM_DIR)/%.o)
 UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \
 	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP -fno-omit-frame-pointer \
@@ -15,7 +15,8 @@ UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \
 
 UNIT_TESTS += $(UNIT_VELLUM_BINS)
 
-$(UNIT_VELLUM_DIR)/vellum/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex
+$(UNIT_VELLUM_DIR)/vellum/acpi/tables.o: $(BUILD)/vellum.d/acpi/dsdt.hex \
+	$(BUILD)/vellum.d/acpi/q35.hex
 
 $(UNIT_VELLUM_DIR)/%.o: %.c
 	@mkdir -p $(@D)
@@ -27,7 +28,7 @@ $(UNIT_VELLUM_DIR)/%.o: %.c
 $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
 		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_OBJS)
 	@echo "  CC $@"
-	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil
+	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring
 
 -include $(UNIT_VELLUM_OBJS:.o=.d)
 -include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)
