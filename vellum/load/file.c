@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,52 +41,6 @@ void image_close(struct image_file *f)
 	f->fd = -1;
 }
 
-/*
- * Large pieces are copied from a mapping by eight bytes at a time: read() goes
- * byte by byte on CPUs that say they are quick at that, which emulated ones
- * are not.  The price: a file that shrinks meanwhile is a SIGBUS.
- */
-#define MAPPED_COPY_MIN	(1024u * 1024)
-
-static sigjmp_buf shrunk;
-
-static void on_bus_error(int sig)
-{
-	(void)sig;
-	siglongjmp(shrunk, 1);
-}
-
-static __attribute__((noinline)) void copy(void *to, const void *from, uint64_t len)
-{
-	uint64_t words = len / 8;
-
-	asm volatile("rep movsq"
-		     : "+D"(to), "+S"(from), "+c"(words) : : "memory");
-	memcpy(to, from, len % 8);
-}
-
-static bool copy_mapped(const struct image_file *f, uint64_t offset, void *buf,
-			uint64_t len)
-{
-	uint64_t skip = offset % (uint64_t)sysconf(_SC_PAGESIZE);
-	struct sigaction sa = { .sa_handler = on_bus_error }, before;
-	volatile bool done = false;
-	uint8_t *map;
-
-	map = mmap(NULL, len + skip, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
-		   f->fd, (off_t)(offset - skip));
-	if (map == MAP_FAILED)
-		return false;
-	sigaction(SIGBUS, &sa, &before);
-	if (!sigsetjmp(shrunk, 1)) {
-		copy(buf, map + skip, len);
-		done = true;
-	}
-	sigaction(SIGBUS, &before, NULL);
-	munmap(map, len + skip);
-	return done;
-}
-
 int image_read(const struct image_file *f, uint64_t offset, void *buf,
 	       uint64_t len, struct vmm_error *e)
 {
@@ -101,9 +52,6 @@ int image_read(const struct image_file *f, uint64_t offset, void *buf,
 			f->option, f->path, (unsigned long long)len,
 			(unsigned long long)offset,
 			(unsigned long long)f->size);
-	/* Where that fails read() finds out why. */
-	if (len >= MAPPED_COPY_MIN && copy_mapped(f, offset, buf, len))
-		return 0;
 	while (len) {
 		ssize_t n = pread(f->fd, p, len, (off_t)offset);
 
