@@ -49,7 +49,7 @@ RULE(cr0_high)
 
 RULE(cr3_reserved)
 {
-	return long_mode_paging(&b->s) && (b->s.cr3 & ~BITS(l->phys_bits - 1, 0));
+	return b->s.cr3 & ~BITS(l->phys_bits - 1, 0);
 }
 
 RULE(cr4_reserved)

@@ -74,7 +74,6 @@ static void test_state_rules(void **state)
 	BREAK(s.cs.attrib, 0x69b, "CS.L and CS.D");
 	vmcb.s.cr4 = 0;				/* outside of long mode it's fine */
 	vmcb.s.efer = EFER_SVME;
-	vmcb.s.cr3 = BIT(48);
 	test_a_good_vmcb_breaks_none(state);
 }
 
