@@ -128,6 +128,13 @@ void host_cr4_update(u64 set, u64 clear);
 /* XCR0 and IA32_XSS as the host runs with them. */
 u64 host_xcr0(void);
 
+/*
+ * Between hold and release the guest's FPU and vector registers are in the CPU
+ * and stay there. On the vCPU's thread; nothing may sleep in between.
+ */
+void host_fpu_hold(struct vcpu *v);
+void host_fpu_release(struct vcpu *v);
+
 /* -- vCPU threads. ----------------------------------------------------------- */
 
 /* Makes CPU leave guest mode if it is in it. */

@@ -59,6 +59,8 @@ static int check_slot(const struct mem *m, unsigned id, const struct mem_slot *s
 	    s->gpa >= GPA_LIMIT || s->size > GPA_LIMIT - s->gpa ||
 	    s->hva + s->size < s->hva)
 		return ERR_INVAL;
+	if (!s->size && !m->slots[id].size)
+		return ERR_INVAL;	/* nothing there to remove */
 	for (i = 0; i < m->slot_top; i++)
 		if (i != id && overlaps(&m->slots[i], s))
 			return ERR_EXIST;

@@ -15,6 +15,7 @@
 #include "../emul/emul.h"
 #include "../vmm.h"
 #include "paging.h"
+#include "vector.h"
 
 #define LOG_MAX		24
 
@@ -460,6 +461,17 @@ static void cb_checkpoint(struct emul *e)
 	s->logged = s->replayed = 0;
 }
 
+static void cb_read_xmm(struct emul *e, unsigned reg, void *buf, unsigned size)
+{
+	vector_read(session(e)->v, reg, buf, size);
+}
+
+static void cb_write_xmm(struct emul *e, unsigned reg, const void *buf, unsigned size,
+			 bool zero_upper)
+{
+	vector_write(session(e)->v, reg, buf, size, zero_upper);
+}
+
 static const struct emul_ops ops = {
 	.fetch = cb_fetch, .read_mem = cb_read_mem, .write_mem = cb_write_mem,
 	.check_write = cb_check_write, .cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
@@ -469,7 +481,7 @@ static const struct emul_ops ops = {
 	.read_dr = cb_read_dr, .write_dr = cb_write_dr,
 	.read_msr = cb_read_msr, .write_msr = cb_write_msr,
 	.cpuid = cb_cpuid, .rdtsc = cb_rdtsc, .invlpg = cb_invlpg,
-	.checkpoint = cb_checkpoint,
+	.checkpoint = cb_checkpoint, .read_xmm = cb_read_xmm, .write_xmm = cb_write_xmm,
 };
 
 /* -- The session -------------------------------------------------------------- */

@@ -177,6 +177,20 @@ void host_tss_limit_lost(void)
 	invalidate_tss_limit();
 }
 
+void host_fpu_hold(struct vcpu *v)
+{
+	preempt_disable();
+	local_irq_disable();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+
+void host_fpu_release(struct vcpu *v)
+{
+	local_irq_enable();
+	preempt_enable();
+}
+
 /* The kernel keeps a shadow of CR4 per CPU, for its TLB flushes among others. */
 void host_cr4_update(u64 set, u64 clear)
 {

@@ -11,10 +11,10 @@ static long create_irqchip(struct host_vm *h)
 {
 	struct vm *vm = h->vm;
 
+	if (vm->irqchip)
+		return -EEXIST;
 	/* vCPUs get their LAPIC at creation. */
-	if (vm->vcpu_count)
-		return -EINVAL;
-	return vm->irqchip ? -EEXIST : irqchip_create(vm, &vm->irqchip);
+	return vm->vcpu_count ? -EINVAL : irqchip_create(vm, &vm->irqchip);
 }
 
 static long create_pit(struct host_vm *h, void __user *user)

@@ -269,6 +269,17 @@ void host_tss_limit_lost(void)
 	sim.tss_lost++;
 }
 
+/* The process's own registers stand for the guest's. */
+void host_fpu_hold(struct vcpu *v)
+{
+	(void)v;
+}
+
+void host_fpu_release(struct vcpu *v)
+{
+	(void)v;
+}
+
 void host_cr4_update(u64 set, u64 clear)
 {
 	sim.cr4 = (sim.cr4 & ~clear) | set;
