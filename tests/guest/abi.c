@@ -555,6 +555,7 @@ static void test_random_state(void)
 		for (j = 0; j < 1 + i % 6; j++)
 			b[rnd() % sizeof(s)] ^= 1u << (rnd() & 7);
 		get_regs(&m, &r);
+		r.rflags |= 0x200;
 		if (i & 1)
 			((u64 *)&r)[rnd() % 18] ^= 1ull << (rnd() & 63);
 		if (ioctl(m.cpu, KVM_SET_SREGS, &s) || ioctl(m.cpu, KVM_SET_REGS, &r))

@@ -342,6 +342,7 @@ GUEST cpu_avx_rounds
 	vpbroadcastq %xmm1, %ymm0
 	xor	%r14d, %r14d
 	mov	$300, %r15d
+	sti
 1:	out	%al, $0x80
 	mov	$200, %ecx
 	loop	.

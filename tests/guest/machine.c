@@ -239,7 +239,12 @@ void machine_create(struct machine *m, u32 flags)
 	struct kvm_pit_config pit = { 0 };
 	int size;
 
-	m->vm = DO(ctl, KVM_CREATE_VM, 0);
+	/* Registering for the address space's changes ends early on a signal. */
+	do
+		m->vm = ioctl(ctl, KVM_CREATE_VM, 0);
+	while (m->vm < 0 && errno == EINTR);
+	if (m->vm < 0)
+		m->vm = DO(ctl, KVM_CREATE_VM, 0);
 	give_places(m->vm);
 	m->ram_size = flags & XTRA_RAM ? 16 << 20 : G_RAM;
 	m->ram = get_pages(m->ram_size, 2 << 20);

@@ -45,6 +45,7 @@ GUEST mem_write
 
 /* Counts at 2 MiB for ever. */
 GUEST mem_count
+	sti
 1:	incq	0x200000
 	mov	$50, %ecx
 	loop	.
