@@ -87,6 +87,13 @@ void vmm_vm_destroy(struct vmm_vm *vm);
 int vmm_vm_cap(const struct vmm_vm *vm, int cap);
 int vmm_vm_set_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
 		      uint64_t size, void *host, struct vmm_error *e);
+/*
+ * On a running VM: puts @host at a slot that may hold something else now, or
+ * takes it away (@size 0); with @readonly a guest's writes become exits.
+ * 0 or -errno.
+ */
+int vmm_vm_move_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
+		       uint64_t size, void *host, bool readonly);
 
 /* In-kernel LAPICs, IOAPIC, PICs and PIT; the places VT-x needs for its own. */
 int vmm_vm_create_irqchip(struct vmm_vm *vm, struct vmm_error *e);
@@ -100,6 +107,32 @@ int vmm_vm_set_identity_map_addr(struct vmm_vm *vm, uint64_t gpa,
  * be rewired (then line 0 stays on pin 0), -1 with @e set on failure.
  */
 int vmm_vm_set_pc_routing(struct vmm_vm *vm, struct vmm_error *e);
+
+
+/* A global interrupt, from 24 on, that stands for a message. */
+struct vmm_msi_route {
+	uint32_t gsi;
+	uint32_t data;
+	uint64_t address;
+};
+
+/* Global interrupts that the kernel side can route; 0 = no routing. */
+unsigned int vmm_vm_gsi_max(const struct vmm_vm *vm);
+#define VMM_GSI_FIRST_FREE	24u
+
+/* The PC's wiring and these: replaces all that was routed.  0 or -errno. */
+int vmm_vm_set_routing(struct vmm_vm *vm, const struct vmm_msi_route *msi,
+		       unsigned int n);
+/* Sends one message, now.  0 or -errno. */
+int vmm_vm_signal_msi(struct vmm_vm *vm, uint64_t address, uint32_t data);
+/* Writing eventfd @fd raises @gsi, or no longer does.  0 or -errno. */
+int vmm_vm_irqfd(struct vmm_vm *vm, uint32_t gsi, int fd, bool on);
+/*
+ * A guest's write of any value to @len (0, 1, 2, 4, 8; 0: any) bytes at @addr
+ * writes eventfd @fd instead of leaving KVM_RUN.  0 or -errno.
+ */
+int vmm_vm_ioeventfd(struct vmm_vm *vm, uint64_t addr, uint32_t len, bool pio,
+		     int fd, bool on);
 
 /* Sets a global interrupt's level.  Returns 0 or -errno. */
 int vmm_vm_irq_line(struct vmm_vm *vm, uint32_t gsi, bool level);

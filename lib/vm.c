@@ -7,13 +7,6 @@
 
 #include "libvmm.h"
 
-/* Lines of an IOAPIC, 16 of which are ISA's. */
-#define IOAPIC_PINS	24
-#define PIC_PINS	8
-#define PIT_GSI		0
-#define PIT_PIN		2
-#define CASCADE_GSI	2
-
 static int create_failed(const struct vmm_accel *a, int err,
 			 struct vmm_error *e)
 {
@@ -121,45 +114,6 @@ int vmm_vm_set_identity_map_addr(struct vmm_vm *vm, uint64_t gpa,
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &gpa))
 		return vm_failed(vm, "KVM_SET_IDENTITY_MAP_ADDR", e);
 	return 0;
-}
-
-static void add_route(struct kvm_irq_routing *r, uint32_t gsi, uint32_t chip,
-		      uint32_t pin)
-{
-	struct kvm_irq_routing_entry *e = &r->entries[r->nr++];
-
-	e->gsi = gsi;
-	e->type = KVM_IRQ_ROUTING_IRQCHIP;
-	e->u.irqchip.irqchip = chip;
-	e->u.irqchip.pin = pin;
-}
-
-int vmm_vm_set_pc_routing(struct vmm_vm *vm, struct vmm_error *e)
-{
-	struct kvm_irq_routing *r;
-	uint32_t gsi;
-	int ret;
-
-	if (vmm_vm_cap(vm, KVM_CAP_IRQ_ROUTING) <= 0)
-		return 0;
-	r = calloc(1, sizeof(*r) + 2 * IOAPIC_PINS * sizeof(r->entries[0]));
-	if (!r)
-		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
-
-	for (gsi = 0; gsi < IOAPIC_PINS; gsi++) {
-		if (gsi < 2 * PIC_PINS)
-			add_route(r, gsi, gsi < PIC_PINS ?
-				  KVM_IRQCHIP_PIC_MASTER :
-				  KVM_IRQCHIP_PIC_SLAVE, gsi % PIC_PINS);
-		if (gsi != CASCADE_GSI)
-			add_route(r, gsi, KVM_IRQCHIP_IOAPIC,
-				  gsi == PIT_GSI ? PIT_PIN : gsi);
-	}
-	ret = ioctl(vm->fd, KVM_SET_GSI_ROUTING, r);
-	if (ret)
-		ret = vm_failed(vm, "KVM_SET_GSI_ROUTING", e);
-	free(r);
-	return ret ? ret : 1;
 }
 
 int vmm_vm_irq_line(struct vmm_vm *vm, uint32_t gsi, bool level)

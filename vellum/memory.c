@@ -7,6 +7,7 @@
 #include "memory.h"
 
 enum { SLOT_CONVENTIONAL, SLOT_LOW, SLOT_HIGH };
+_Static_assert(SLOT_HIGH < RAM_SLOT_FREE, "slots of guest RAM");
 
 static uint64_t host_memory(void)
 {
@@ -76,20 +77,31 @@ void ram_destroy(struct guest_ram *ram)
 	memset(ram, 0, sizeof(*ram));
 }
 
-int ram_add_slots(const struct guest_ram *ram, struct vmm_vm *vm,
-		  struct vmm_error *e)
+static int add_slots(const struct guest_ram *ram, struct vmm_vm *vm,
+		     uint64_t low_base, struct vmm_error *e)
 {
 	if (vmm_vm_set_memory(vm, SLOT_CONVENTIONAL, 0, RAM_VGA_BASE,
 			      ram->host, e) ||
-	    vmm_vm_set_memory(vm, SLOT_LOW, RAM_VGA_END,
-			      ram->low_end - RAM_VGA_END,
-			      ram->host + RAM_VGA_END, e))
+	    vmm_vm_set_memory(vm, SLOT_LOW, low_base, ram->low_end - low_base,
+			      ram->host + low_base, e))
 		return -1;
 	if (ram->high_end == RAM_HIGH_BASE)
 		return 0;
 	return vmm_vm_set_memory(vm, SLOT_HIGH, RAM_HIGH_BASE,
 				 ram->high_end - RAM_HIGH_BASE,
 				 ram->host + ram->low_end, e);
+}
+
+int ram_add_slots(const struct guest_ram *ram, struct vmm_vm *vm,
+		  struct vmm_error *e)
+{
+	return add_slots(ram, vm, RAM_VGA_END, e);
+}
+
+int ram_add_slots_shadowed(const struct guest_ram *ram, struct vmm_vm *vm,
+			   struct vmm_error *e)
+{
+	return add_slots(ram, vm, MIB, e);
 }
 
 /* [gpa, gpa+len) within [base, end), with no sum that could wrap? */

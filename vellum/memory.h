@@ -3,7 +3,7 @@
  * Guest RAM: one anonymous mapping, seen by the guest in up to three pieces:
  *
  *	0          - 0x9ffff     conventional memory
- *	0xc0000    - low_end     the rest below the PCI hole (at most 3 GiB)
+ *	0xc0000    - low_end     the rest below the PCI hole (at most 2 GiB)
  *	4 GiB      - high_end    what did not fit below
  *
  * 0xa0000-0xbffff belongs to the bus (a video card would answer there).
@@ -26,7 +26,7 @@ typedef struct { uint64_t v; } gpa_t;
 #define RAM_ALIGN	(2 * MIB)	/* so that both sides can use 2 MiB pages */
 #define RAM_VGA_BASE	0xa0000ull
 #define RAM_VGA_END	0xc0000ull
-#define RAM_LOW_MAX	(3 * GIB)
+#define RAM_LOW_MAX	(2 * GIB)	/* Q35: configuration windows above */
 #define RAM_HIGH_BASE	(4 * GIB)
 #define RAM_MIN		(2 * MIB)
 
@@ -42,6 +42,12 @@ int ram_create(struct guest_ram *ram, uint64_t size, struct vmm_error *e);
 void ram_destroy(struct guest_ram *ram);
 int ram_add_slots(const struct guest_ram *ram, struct vmm_vm *vm,
 		  struct vmm_error *e);
+
+/* The same without 0xc0000-0xfffff, which a chipset decides about. */
+int ram_add_slots_shadowed(const struct guest_ram *ram, struct vmm_vm *vm,
+			   struct vmm_error *e);
+/* Slots from here on are free for others. */
+#define RAM_SLOT_FREE	3u
 
 /*
  * The place in this process of guest-physical [gpa, gpa+len), or NULL unless

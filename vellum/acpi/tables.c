@@ -2,13 +2,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../dev/hpet.h"
 #include "../dev/i8042.h"
 #include "../dev/pm.h"
 #include "../dev/rtc.h"
 #include "tables.h"
 
-/* Made from dsdt.asl by iasl. */
+/* Made from dsdt.asl and q35.asl by iasl. */
 #include "dsdt.hex"
+#include "q35.hex"
 
 #define PACKED __attribute__((packed))
 
@@ -78,11 +80,11 @@ _Static_assert(sizeof(struct fadt) == 244, "ACPI: FADT, revision 3");
 
 #define FADT_REVISION		3u
 #define BOOT_ARCH_LEGACY	0x0001u	/* ISA devices are there */
+#define BOOT_ARCH_8042		0x0002u
 #define BOOT_ARCH_NO_VGA	0x0004u
 #define BOOT_ARCH_NO_ASPM	0x0010u
 #define FADT_WBINVD		(1u << 0)
 #define FADT_PROC_C1		(1u << 2)
-#define FADT_PWR_BUTTON		(1u << 4)	/* no fixed power button */
 #define FADT_SLP_BUTTON		(1u << 5)	/* no fixed sleep button */
 #define FADT_FIX_RTC		(1u << 6)	/* RTC wakes nothing */
 #define FADT_TMR_VAL_EXT	(1u << 8)	/* the timer has 32 bits */
@@ -130,6 +132,28 @@ enum {
 	MADT_LAPIC = 0, MADT_IOAPIC = 1, MADT_OVERRIDE = 2, MADT_LAPIC_NMI = 4,
 };
 
+struct mcfg {
+	struct sdt h;
+	uint8_t reserved[8];
+	uint64_t base;
+	uint16_t segment;
+	uint8_t bus_first, bus_last;
+	uint8_t reserved1[4];
+} PACKED;
+
+_Static_assert(sizeof(struct mcfg) == 60, "PCI Firmware: MCFG");
+
+struct hpet_table {
+	struct sdt h;
+	uint32_t id;
+	struct gas address;
+	uint8_t number;
+	uint16_t min_tick;
+	uint8_t protection;
+} PACKED;
+
+_Static_assert(sizeof(struct hpet_table) == 56, "IA-PC HPET: table");
+
 #define MADT_ENABLED		1u
 #define MADT_CONFORMS		0x00u	/* as the bus has it */
 #define MADT_LEVEL_HIGH		0x0du
@@ -141,6 +165,7 @@ struct writer {
 	uint8_t *at;
 	uint32_t gpa, len, used;
 	bool full;
+	struct acpi_files *files;	/* lists what to patch; may be NULL */
 };
 
 static void *take(struct writer *w, uint32_t size, uint32_t align,
@@ -181,10 +206,31 @@ static void header(struct sdt *h, const char *signature, uint32_t length,
 	h->creator_revision = 1;
 }
 
-static void seal(struct sdt *h)
+/* @field lies in the tables and holds one of their addresses. */
+static void note_pointer(struct writer *w, const void *field, uint32_t size)
 {
+	struct acpi_files *f = w->files;
+
+	if (f && f->n_pointers < ACPI_PATCHES_MAX)
+		f->pointer[f->n_pointers++] = (struct acpi_patch){
+			.at = (uint32_t)((const uint8_t *)field - w->at),
+			.len = size,
+		};
+}
+
+static void seal(struct writer *w, struct sdt *h)
+{
+	struct acpi_files *f = w->files;
+	uint32_t start = (uint32_t)((uint8_t *)h - w->at);
+
 	h->checksum = 0;
-	h->checksum = checksum(h, h->length);
+	if (!f)
+		h->checksum = checksum(h, h->length);
+	else if (f->n_sums < ACPI_PATCHES_MAX)
+		f->sum[f->n_sums++] = (struct acpi_patch){
+			.at = start + offsetof(struct sdt, checksum),
+			.start = start, .len = h->length,
+		};
 }
 
 static struct gas io_gas(uint64_t port, uint8_t bytes)
@@ -221,7 +267,23 @@ static uint32_t build_facs(struct writer *w)
 	return gpa;
 }
 
-static uint32_t build_fadt(struct writer *w, uint32_t facs, uint32_t dsdt)
+static void fill_pm(struct fadt *f, uint16_t base)
+{
+	f->sci_int = PM_SCI;
+	f->pm1a_evt = base + PM1_EVT;
+	f->pm1a_cnt = base + PM1_CNT;
+	f->pm_tmr = base + PM_TIMER;
+	f->pm1_evt_len = PM1_EVT_LEN;
+	f->pm1_cnt_len = PM1_CNT_LEN;
+	f->pm_tmr_len = PM_TIMER_LEN;
+	f->x_pm1a_evt = io_gas(f->pm1a_evt, PM1_EVT_LEN);
+	f->x_pm1a_evt.access = 2;	/* a pair of words */
+	f->x_pm1a_cnt = io_gas(f->pm1a_cnt, PM1_CNT_LEN);
+	f->x_pm_tmr = io_gas(f->pm_tmr, PM_TIMER_LEN);
+}
+
+static uint32_t build_fadt(struct writer *w, uint32_t facs, uint32_t dsdt,
+			   const struct acpi_config *c)
 {
 	uint32_t gpa = 0;
 	struct fadt *f = take(w, sizeof(*f), 16, &gpa);
@@ -231,18 +293,14 @@ static uint32_t build_fadt(struct writer *w, uint32_t facs, uint32_t dsdt)
 	header(&f->h, "FACP", sizeof(*f), FADT_REVISION);
 	f->facs = facs;
 	f->dsdt = dsdt;
-	f->sci_int = PM_SCI;
-	f->pm1a_evt = PM_BASE + PM1_EVT;
-	f->pm1a_cnt = PM_BASE + PM1_CNT;
-	f->pm_tmr = PM_BASE + PM_TIMER;
-	f->pm1_evt_len = PM1_EVT_LEN;
-	f->pm1_cnt_len = PM1_CNT_LEN;
-	f->pm_tmr_len = PM_TIMER_LEN;
+	fill_pm(f, c->pm_base ? c->pm_base : PM_BASE);
 	f->lvl2_lat = f->lvl3_lat = 0xffff;	/* no C2, no C3 */
 	f->century = RTC_CENTURY;
 	f->boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_ASPM;
-	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_PWR_BUTTON |
-		   FADT_SLP_BUTTON | FADT_FIX_RTC | FADT_TMR_VAL_EXT |
+	if (c->pci)
+		f->boot_arch |= BOOT_ARCH_8042;
+	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON |
+		   FADT_FIX_RTC | FADT_TMR_VAL_EXT |
 		   FADT_RESET_REG;
 	f->reset_reg = io_gas(RESET_CONTROL_PORT, 1);
 	f->reset_value = RESET_CONTROL_FULL;
@@ -251,11 +309,10 @@ static uint32_t build_fadt(struct writer *w, uint32_t facs, uint32_t dsdt)
 	 * form, parsers complain.
 	 */
 	f->x_dsdt = dsdt;
-	f->x_pm1a_evt = io_gas(PM_BASE + PM1_EVT, PM1_EVT_LEN);
-	f->x_pm1a_evt.access = 2;	/* a pair of words */
-	f->x_pm1a_cnt = io_gas(PM_BASE + PM1_CNT, PM1_CNT_LEN);
-	f->x_pm_tmr = io_gas(PM_BASE + PM_TIMER, PM_TIMER_LEN);
-	seal(&f->h);
+	note_pointer(w, &f->facs, 4);
+	note_pointer(w, &f->dsdt, 4);
+	note_pointer(w, &f->x_dsdt, 8);
+	seal(w, &f->h);
 	return gpa;
 }
 
@@ -312,54 +369,146 @@ static uint32_t build_madt(struct writer *w, const struct acpi_config *c)
 	nmi = add(&p, MADT_LAPIC_NMI, sizeof(*nmi));
 	nmi->processor_uid = MADT_ALL_CPUS;
 	nmi->lint = LINT1;
-	seal(&m->h);
+	seal(w, &m->h);
 	return gpa;
 }
 
-static uint32_t build_xsdt(struct writer *w, const uint32_t *tables,
+static uint32_t build_ssdt(struct writer *w)
+{
+	uint32_t gpa = 0;
+	void *p = take(w, sizeof(q35_aml_code), 16, &gpa);
+
+	if (p)
+		memcpy(p, q35_aml_code, sizeof(q35_aml_code));
+	return gpa;
+}
+
+static uint32_t build_mcfg(struct writer *w, uint64_t base)
+{
+	uint32_t gpa = 0;
+	struct mcfg *m = take(w, sizeof(*m), 16, &gpa);
+
+	if (!m)
+		return 0;
+	/*
+	 * Firmware learns the table's size before it opens the window: a
+	 * closed one has a table that nobody knows.
+	 */
+	header(&m->h, base ? "MCFG" : "OEM0", sizeof(*m), 1);
+	m->base = base;
+	m->bus_last = 0xff;
+	seal(w, &m->h);
+	return gpa;
+}
+
+static uint32_t build_hpet(struct writer *w)
+{
+	uint32_t gpa = 0;
+	struct hpet_table *h = take(w, sizeof(*h), 16, &gpa);
+
+	if (!h)
+		return 0;
+	header(&h->h, "HPET", sizeof(*h), 1);
+	h->id = HPET_ID;
+	h->address.bits = 64;		/* space 0: memory */
+	h->address.address = HPET_ADDRESS;
+	h->min_tick = 1000;
+	seal(w, &h->h);
+	return gpa;
+}
+
+/* RSDT and XSDT: pointers of 4 and 8 bytes. */
+static uint32_t build_list(struct writer *w, const char *signature,
+			   uint32_t size, const uint32_t *tables,
 			   unsigned int n)
 {
-	uint32_t gpa = 0, size = (uint32_t)(sizeof(struct sdt) + 8 * n);
-	struct sdt *x = take(w, size, 16, &gpa);
+	uint32_t gpa = 0, len = (uint32_t)sizeof(struct sdt) + size * n;
+	struct sdt *x = take(w, len, 16, &gpa);
 	unsigned int i;
 
 	if (!x)
 		return 0;
-	header(x, "XSDT", size, 1);
+	header(x, signature, len, 1);
 	for (i = 0; i < n; i++) {
+		uint8_t *at = (uint8_t *)(x + 1) + size * i;
 		uint64_t table = tables[i];
 
-		memcpy((uint8_t *)(x + 1) + 8 * i, &table, 8);
+		memcpy(at, &table, size);
+		note_pointer(w, at, size);
 	}
-	seal(x);
+	seal(w, x);
 	return gpa;
 }
 
-static void fill_rsdp(struct rsdp *r, uint32_t xsdt)
+static void build_all(struct writer *w, const struct acpi_config *c,
+		      struct rsdp *rsdp)
+{
+	uint32_t tables[6], dsdt = build_dsdt(w);
+	unsigned int n = 0;
+
+	tables[n++] = build_fadt(w, build_facs(w), dsdt, c);
+	tables[n++] = build_madt(w, c);
+	if (c->pci) {
+		tables[n++] = build_ssdt(w);
+		tables[n++] = build_hpet(w);
+		tables[n++] = build_mcfg(w, c->ecam);
+	}
+	rsdp->rsdt = build_list(w, "RSDT", 4, tables, n);
+	rsdp->xsdt = build_list(w, "XSDT", 8, tables, n);
+}
+
+static void fill_rsdp(struct rsdp *r)
 {
 	memcpy(r->signature, "RSD PTR ", 8);
 	memcpy(r->oem_id, "VELLUM", 6);
 	r->revision = 2;
 	r->length = sizeof(*r);
-	r->xsdt = xsdt;
-	r->checksum = checksum(r, offsetof(struct rsdp, length));
-	r->extended_checksum = checksum(r, sizeof(*r));
 }
 
 int acpi_build(uint8_t *at, uint32_t gpa, uint32_t len,
 	       const struct acpi_config *c, struct vmm_error *e)
 {
 	struct writer w = { .at = at, .gpa = gpa, .len = len };
-	uint32_t rsdp_gpa, dsdt, xsdt, tables[2];
-	struct rsdp *rsdp = take(&w, sizeof(*rsdp), 16, &rsdp_gpa);
+	struct rsdp *rsdp, r = { 0 };
+	uint32_t rsdp_gpa;
 
-	dsdt = build_dsdt(&w);
-	tables[0] = build_fadt(&w, build_facs(&w), dsdt);
-	tables[1] = build_madt(&w, c);
-	xsdt = build_xsdt(&w, tables, 2);
+	rsdp = take(&w, sizeof(*rsdp), 16, &rsdp_gpa);
+	build_all(&w, c, &r);
 	if (w.full)
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the ACPI tables do not fit");
-	fill_rsdp(rsdp, xsdt);
+	fill_rsdp(&r);
+	r.checksum = checksum(&r, offsetof(struct rsdp, length));
+	r.extended_checksum = checksum(&r, sizeof(r));
+	*rsdp = r;
+	return 0;
+}
+
+int acpi_build_files(struct acpi_files *f, const struct acpi_config *c,
+		     struct vmm_error *e)
+{
+	struct writer w = {
+		.at = f->tables, .len = sizeof(f->tables), .files = f,
+	};
+	struct rsdp r = { 0 };
+
+	memset(f, 0, sizeof(*f));
+	build_all(&w, c, &r);
+	if (w.full)
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"the ACPI tables do not fit");
+	f->tables_len = w.used;
+	fill_rsdp(&r);
+	memcpy(f->rsdp, &r, sizeof(r));
+	f->rsdp_pointer[0] = (struct acpi_patch){
+		.at = offsetof(struct rsdp, rsdt), .len = 4 };
+	f->rsdp_pointer[1] = (struct acpi_patch){
+		.at = offsetof(struct rsdp, xsdt), .len = 8 };
+	f->rsdp_sum[0] = (struct acpi_patch){
+		.at = offsetof(struct rsdp, checksum),
+		.len = offsetof(struct rsdp, length) };
+	f->rsdp_sum[1] = (struct acpi_patch){
+		.at = offsetof(struct rsdp, extended_checksum),
+		.len = sizeof(r) };
 	return 0;
 }

@@ -42,7 +42,7 @@ static void update_pin(struct pci_dev *d)
 	count = &bus->pins[slot][pin - 1];
 	if (out ? (*count)++ == 0 : --*count == 0)
 		if (bus->host.pin)
-			bus->host.pin(bus->host.opaque, slot, pin - 1, out);
+			bus->host.pin(bus->host.pin_opaque, slot, pin - 1, out);
 }
 
 void pci_intx(struct pci_dev *d, bool level)

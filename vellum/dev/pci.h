@@ -28,6 +28,7 @@
 #define VELLUM_DEV_PCI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../bus.h"
@@ -145,8 +146,9 @@ struct pci_dev {
  */
 struct pci_host {
 	/* Pin @pin (0-3) of a function of slot @slot has changed. */
-	void (*pin)(void *opaque, unsigned int slot, unsigned int pin,
+	void (*pin)(void *pin_opaque, unsigned int slot, unsigned int pin,
 		    bool level);
+	void *pin_opaque;
 	void (*message)(void *opaque, uint64_t address, uint32_t data);
 	/* A global interrupt of one's own, or -1. */
 	int (*gsi_alloc)(void *opaque);

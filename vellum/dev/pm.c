@@ -8,7 +8,14 @@
 #define PM1_SLP_EN	0x2000u
 
 #define PM1_STATUS_MASK	0x8731u	/* TMR BM GBL PWRBTN SLPBTN RTC WAK */
+#define PM1_PWRBTN	0x0100u
 #define PM1_ENABLE_MASK	0x0721u
+
+/*
+ * ICH9's SMI_EN.  There is no SMM; firmware that finds SMIs by the APM port
+ * enabled takes it for set up and does not try.
+ */
+#define SMI_APMC_EN	0x20u
 
 #define PM_TIMER_HZ	3579545ull
 
@@ -45,6 +52,7 @@ static uint8_t read_byte(const struct pm *p, uint64_t offset)
 	case PM1_EVT + 3: return (uint8_t)(p->enable >> 8);
 	case PM1_CNT: return (uint8_t)p->control;
 	case PM1_CNT + 1: return (uint8_t)(p->control >> 8);
+	case PM_SMI_EN: return SMI_APMC_EN;
 	default: return 0;
 	}
 }
@@ -55,7 +63,7 @@ static uint64_t pm_read(void *dev, uint64_t offset, unsigned int size)
 	uint64_t v = 0;
 	unsigned int i;
 
-	if (offset >= PM_TIMER)
+	if (offset >= PM_TIMER && offset < PM_TIMER + PM_TIMER_LEN)
 		return (uint64_t)timer_value() >> 8 * (offset - PM_TIMER);
 	for (i = 0; i < size; i++)
 		v |= (uint64_t)read_byte(p, offset + i) << 8 * i;
@@ -100,5 +108,11 @@ void pm_reset(struct pm *p)
 {
 	p->status = p->enable = 0;
 	p->control = PM1_SCI_EN;
+	update_sci(p);
+}
+
+void pm_power_button(struct pm *p)
+{
+	p->status |= PM1_PWRBTN;
 	update_sci(p);
 }

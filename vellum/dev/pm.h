@@ -19,7 +19,8 @@
 #define PM1_CNT_LEN	2
 #define PM_TIMER	8
 #define PM_TIMER_LEN	4
-#define PM_PORTS	12
+#define PM_SMI_EN	0x30	/* reads as "nothing to set up for SMM" */
+#define PM_PORTS	0x80	/* as wide as ICH9's block */
 #define PM_SCI		9
 #define PM_S5_TYPE	5	/* SLP_TYP that the DSDT's \_S5 names */
 
@@ -33,5 +34,6 @@ struct pm {
 extern const struct bus_ops pm_ops;
 
 void pm_reset(struct pm *p);
+void pm_power_button(struct pm *p);
 
 #endif
