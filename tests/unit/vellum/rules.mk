@@ -3,11 +3,12 @@
 # sanitizers: one binary per test_*.c, each linked with all of the program but
 # its main().
 
-UNIT_VELLUM := bus uart rtc ports acpi load fuzz_load parse console evloop tally block
+UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
-	vellum/acpi/*.c vellum/block/*.c vellum/cli/*.c vellum/dev/*.c vellum/load/*.c lib/*.c))
+	vellum/acpi/*.c vellum/block/*.c vellum/cli/*.c vellum/dev/*.c \
+	vellum/firmware/*.c vellum/load/*.c lib/*.c))
 UNIT_VELLUM_OBJS := $(UNIT_VELLUM_SRCS:%.c=$(UNIT_VELLUM_DIR)/%.o)
 UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \
 	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP -fno-omit-frame-pointer \
