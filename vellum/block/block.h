@@ -161,6 +161,10 @@ struct disk {
 	struct block_pool pool;
 	struct block_uring *uring;	/* NULL = pool only */
 	struct ev_fd wake, pool_source, uring_source;
+	unsigned int settling;		/* rounds until disk_settle() is over */
+	/* The device's: on the I/O thread, after some have completed. */
+	void (*round)(void *opaque);
+	void *round_opaque;
 };
 
 enum disk_engine { DISK_BEST, DISK_POOL };
@@ -180,5 +184,10 @@ void disk_submit(struct disk *d, struct block_request *r);
 void disk_kick(struct disk *d);
 /* Lock held, not on the I/O thread: waits until nothing is in flight. */
 void disk_drain(struct disk *d);
+/*
+ * Likewise: waits until the I/O thread remembers no source that has been taken
+ * out of its loop.
+ */
+void disk_settle(struct disk *d);
 
 #endif

@@ -103,6 +103,8 @@ void disk_kick(struct disk *d)
 	} while (d->queue);	/* completions bring new ones */
 	if (!taken)
 		wake(d);
+	if (d->round)
+		d->round(d->round_opaque);
 }
 
 void disk_submit(struct disk *d, struct block_request *r)
@@ -124,6 +126,20 @@ void disk_drain(struct disk *d)
 		pthread_cond_wait(&d->idle, &d->lock);
 }
 
+/*
+ * The loop may hold events of before that it has not looked at.  They come in
+ * one round with the first wake-up at the latest, so the second is after them.
+ */
+void disk_settle(struct disk *d)
+{
+	if (!d->started)
+		return;
+	d->settling = 2;
+	wake(d);
+	while (d->settling)
+		pthread_cond_wait(&d->idle, &d->lock);
+}
+
 static void on_wake(void *opaque)
 {
 	struct disk *d = opaque;
@@ -132,6 +148,11 @@ static void on_wake(void *opaque)
 	if (read(d->wake.fd, &n, sizeof(n)) < 0)
 		n = 0;
 	disk_kick(d);
+	if (d->settling) {
+		d->settling--;
+		pthread_cond_broadcast(&d->idle);
+		wake(d);
+	}
 }
 
 static void on_ring(void *opaque)
