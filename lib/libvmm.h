@@ -159,6 +159,8 @@ int vmm_vcpu_set_mp_state(struct vmm_vcpu *vcpu, uint32_t state);
 
 /* 1 = set, 0 = the kernel side knows no such MSR, or a negative errno. */
 int vmm_vcpu_set_msr(struct vmm_vcpu *vcpu, uint32_t index, uint64_t value);
+/* VMM_SET_TRAPS.  0, or -ENOTTY where the kernel side has no such thing. */
+int vmm_vcpu_set_traps(const struct vmm_vcpu *vcpu, const struct vmm_traps *t);
 /* In kHz, or 0 where the kernel side does not tell. */
 unsigned int vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu);
 

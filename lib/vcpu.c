@@ -116,6 +116,11 @@ int vmm_vcpu_set_msr(struct vmm_vcpu *vcpu, uint32_t index, uint64_t value)
 	return done < 0 ? -errno : done;
 }
 
+int vmm_vcpu_set_traps(const struct vmm_vcpu *vcpu, const struct vmm_traps *t)
+{
+	return vcpu_ioctl(vcpu, VMM_SET_TRAPS, (void *)(uintptr_t)t);
+}
+
 unsigned int vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu)
 {
 	int khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ, 0);

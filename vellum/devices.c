@@ -10,15 +10,28 @@
 #define BDA_RESET_FLAG	0x472u	/* BIOS data area */
 #define RESET_WARM	0x1234u
 
-static void set_line(void *opaque, unsigned int number, bool level)
+void machine_set_gsi(struct machine *m, unsigned int gsi,
+		     enum gsi_source source, bool level)
 {
-	struct machine *m = opaque;
-	int ret = vmm_vm_irq_line(&m->vm, number, level);
+	uint8_t was, bit = (uint8_t)(1u << source);
+	int ret;
 
+	if (gsi >= GSI_WIRES)
+		return;
+	was = m->gsi[gsi];
+	m->gsi[gsi] = level ? was | bit : was & (uint8_t)~bit;
+	if (!was == !m->gsi[gsi])
+		return;
+	ret = vmm_vm_irq_line(&m->vm, gsi, level);
 	if (ret)
 		machine_end(m, END_FAILED, 0,
 			    "KVM_IRQ_LINE for line %u failed (error %d)",
-			    number, -ret);
+			    gsi, -ret);
+}
+
+static void set_line(void *opaque, unsigned int number, bool level)
+{
+	machine_set_gsi(opaque, number, GSI_FROM_ISA, level);
 }
 
 /*
@@ -68,7 +81,7 @@ static void console_input(void *opaque)
 	uart_kick(&m->uart);
 }
 
-static struct irq_line line(struct machine *m, unsigned int number)
+struct irq_line machine_line(struct machine *m, unsigned int number)
 {
 	return (struct irq_line){
 		.set = set_line, .opaque = m, .number = number,
@@ -82,9 +95,9 @@ static void init_uart(struct machine *m)
 		.send = console_send, .flush = console_flush,
 		.opaque = m->console,
 	};
-	m->uart.irq = line(m, COM1_IRQ);
+	m->uart.irq = machine_line(m, COM1_IRQ);
 	/* Linux drops what comes too early; a flat guest may poll. */
-	m->uart.hold_unless_rda = !m->cfg->flat;
+	m->uart.hold_unless_rda = !m->cfg->flat && !m->cfg->rom;
 	m->console->input = console_input;
 	m->console->opaque = m;
 }
@@ -111,14 +124,16 @@ static int wire(struct machine *m)
 		   &i8042_command_ops, &m->i8042) ||
 	       add(io, PORT92, 1, 1, "system control", &port92_ops,
 		   &m->i8042) ||
-	       add(io, RESET_CONTROL_PORT, 1, 1, "reset control",
-		   &reset_control_ops, &m->i8042) ||
 	       add(io, RTC_PORT, RTC_PORTS, 1, "RTC", &rtc_ops, &m->rtc) ||
-	       add(io, PM_BASE, PM_PORTS, 4, "ACPI PM", &pm_ops, &m->pm) ||
 	       add(io, POST_PORT, 1, 1, "POST code", &post_ops, &m->misc) ||
 	       add(io, DEBUGCON_PORT, 1, 1, "debug console", &debugcon_ops,
 		   &m->misc) ||
 	       add(io, PVPANIC_PORT, 1, 1, "pvpanic", &pvpanic_ops, &m->misc) ||
+	       (!board_wanted(m->cfg) &&
+		(add(io, RESET_CONTROL_PORT, 1, 1, "reset control",
+		     &reset_control_ops, &m->i8042) ||
+		 add(io, PM_BASE, PM_PORTS, 4, "ACPI PM", &pm_ops,
+		     &m->pm))) ||
 	       (m->cfg->debug_exit &&
 		add(io, DEBUG_EXIT_PORT, 4, 4, "debug exit", &debug_exit_ops,
 		    &m->misc));
@@ -129,8 +144,8 @@ int machine_add_devices(struct machine *m, struct vmm_error *e)
 	init_uart(m);
 	m->i8042.reset = reset_line;
 	m->i8042.opaque = m;
-	m->rtc.irq = line(m, RTC_IRQ);
-	m->pm.sci = line(m, PM_SCI);
+	m->rtc.irq = machine_line(m, RTC_IRQ);
+	m->pm.sci = machine_line(m, PM_SCI);
 	m->pm.power_off = power_off;
 	m->pm.opaque = m;
 	m->misc = (struct misc){
@@ -140,6 +155,12 @@ int machine_add_devices(struct machine *m, struct vmm_error *e)
 	if (wire(m) || rtc_init(&m->rtc, m->loop))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the devices do not fit onto the buses");
+
+	if (board_add(m, e))
+		return -1;
+	/* PCI devices come here. */
+	if (board_finish(m, e))
+		return -1;
 
 	uart_reset(&m->uart);
 	i8042_reset(&m->i8042);
@@ -153,4 +174,5 @@ void machine_remove_devices(struct machine *m)
 	m->console->input = NULL;
 	uart_reset(&m->uart);	/* hands unread input back */
 	rtc_fini(&m->rtc);
+	board_remove(m);
 }

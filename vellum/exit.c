@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "machine.h"
+#include "traps.h"
 
 static uint64_t guest_rip(struct vcpu *c)
 {
@@ -252,6 +253,20 @@ static void handle_failure(struct vcpu *c)
 	end(c, END_FAILED, what);
 }
 
+/* The union of exits in struct kvm_run starts where `hw` does. */
+static void handle_trap(struct vcpu *c)
+{
+	struct vmm_exit_trap t;
+	char what[160];
+
+	memcpy(&t, &c->v.run->hw, sizeof(t));
+	snprintf(what, sizeof(what),
+		 "trapped %s: exit reason %llu, instruction length %u, qualification %#llx",
+		 trap_name(t.trap), (unsigned long long)t.reason, t.insn_len,
+		 (unsigned long long)t.qualification);
+	end(c, END_TRAP, what);
+}
+
 void vcpu_handle_exit(struct vcpu *c)
 {
 	switch (c->v.run->exit_reason) {
@@ -273,6 +288,9 @@ void vcpu_handle_exit(struct vcpu *c)
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		handle_system_event(c);
+		break;
+	case VMM_EXIT_TRAP:
+		handle_trap(c);
 		break;
 	default:
 		handle_failure(c);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +8,11 @@
 #include "machine.h"
 
 /*
- * Four pages below the firmware's place that VT-x needs if it has no
- * unrestricted guest: a TSS of three pages and an identity page table.
+ * Four pages below the place of the largest firmware that VT-x needs if it has
+ * no unrestricted guest: a TSS of three pages and an identity page table.
  */
-#define TSS_ADDRESS		0xfffbd000u
-#define IDENTITY_MAP_ADDRESS	0xfffbc000u
+#define TSS_ADDRESS		0xfeffd000u
+#define IDENTITY_MAP_ADDRESS	0xfeffc000u
 
 void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
 		 const char *fmt, ...)
@@ -48,6 +49,8 @@ static int create_vm(struct machine *m, struct vmm_accel *accel,
 	if (routed < 0)
 		return -1;
 	m->pit_on_pin2 = routed;
+	if (m->cfg->rom)
+		return ram_add_slots_shadowed(&m->ram, &m->vm, e);
 	return ram_add_slots(&m->ram, &m->vm, e);
 }
 
@@ -56,6 +59,7 @@ static int load_linux(struct machine *m, struct boot_state *s,
 {
 	struct acpi_config acpi = {
 		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
+		.pci = board_wanted(m->cfg), .ecam = Q35_ECAM_BASE,
 	};
 	struct linux_boot b = {
 		.kernel = m->cfg->kernel, .initrd = m->cfg->initrd,
@@ -93,12 +97,49 @@ static int load_guest(struct machine *m, struct boot_state *s,
 	return load_flat(&m->ram, m->cfg->flat_image, m->cfg->n_flat, s, e);
 }
 
+static int set_traps(struct machine *m, struct vmm_error *e)
+{
+	struct vmm_traps t = { .instructions = m->cfg->traps };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < m->n_vcpus && !ret; i++)
+		ret = vmm_vcpu_set_traps(&m->vcpu[i].v, &t);
+	if (ret == -ENOTTY || ret == -EINVAL)
+		return vmm_fail(e, VMM_ERR_HOST,
+			"--trap: %s has no traps by policy (VMM_SET_TRAPS): use vmm.ko",
+			m->vm.accel->path);
+	if (ret)
+		return vmm_fail(e, VMM_ERR_HOST, "--trap: %s: %s",
+				m->vm.accel->path, strerror(-ret));
+	return 0;
+}
+
+/* Memory's content and the first vCPU's state. */
+static int prepare(struct machine *m, struct vmm_error *e)
+{
+	struct boot_state s;
+
+	if (m->cfg->rom) {
+		if (board_load_firmware(m, e) ||
+		    vcpu_reset_state(&m->vcpu[0], e))
+			return -1;
+	} else if (load_guest(m, &s, e) ||
+		   vcpu_start_state(&m->vcpu[0], &s, e)) {
+		return -1;
+	}
+	if (m->cfg->traps && set_traps(m, e))
+		return -1;
+	if (!m->cfg->state)
+		return 0;
+	return vcpu_change_state(&m->vcpu[0], m->cfg->state,
+				 m->cfg->state_name, e);
+}
+
 int machine_create(struct machine *m, const struct machine_config *cfg,
 		   struct vmm_accel *accel, struct console *console,
 		   pthread_mutex_t *lock, struct vmm_error *e)
 {
-	struct boot_state s;
-
 	memset(m, 0, sizeof(*m));
 	m->cfg = cfg;
 	m->console = console;
@@ -107,9 +148,7 @@ int machine_create(struct machine *m, const struct machine_config *cfg,
 	m->vm.fd = -1;
 	if (ram_create(&m->ram, cfg->memory, e) ||
 	    create_vm(m, accel, e) || vcpu_create(m, e) ||
-	    load_guest(m, &s, e) ||
-	    vcpu_start_state(&m->vcpu[0], &s, e) ||
-	    machine_add_devices(m, e)) {
+	    prepare(m, e) || machine_add_devices(m, e)) {
 		machine_destroy(m);
 		return -1;
 	}

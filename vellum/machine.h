@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "board.h"
 #include "bus.h"
 #include "console.h"
 #include "dev/i8042.h"
@@ -43,6 +44,16 @@ struct machine_config {
 	uint16_t entry_cs;		/* flat, real mode */
 	uint64_t entry;			/* flat */
 
+	bool rom;			/* from the reset vector; not flat */
+	struct image_file firmware, vars;	/* rom only */
+	bool pci;			/* a PCI bus, whatever is on it */
+	struct image_file com2;		/* takes COM2's output */
+	bool debug_port;		/* firmware's, 0x402 */
+	bool keyboard;			/* input is typed, not on COM1 */
+	const char *state;		/* changes to the first vCPU's state */
+	const char *state_name;		/* the file that it came from */
+	uint32_t traps;			/* VMM_TRAP_* */
+
 	bool no_reboot;
 	bool strict_io;
 	bool debug_exit;
@@ -58,6 +69,7 @@ enum end_cause {
 	END_TRIPLE_FAULT,
 	END_STRICT_IO,
 	END_DEBUG_EXIT,
+	END_TRAP,		/* an instruction that was to be trapped */
 	END_FAILED,		/* text says how */
 	END_SIGNAL,
 	END_ESCAPE,
@@ -69,6 +81,10 @@ struct machine_end {
 	uint32_t value;		/* debug exit's number, signal's number */
 	char text[480];		/* for END_STRICT_IO, END_FAILED... */
 };
+
+/* Interrupt lines are shared: asserted while any of these does. */
+enum gsi_source { GSI_FROM_ISA, GSI_FROM_PCI, GSI_FROM_HPET };
+#define GSI_WIRES	24
 
 struct machine;
 
@@ -100,6 +116,8 @@ struct machine {
 	struct rtc rtc;
 	struct pm pm;
 	struct misc misc;
+	struct board board;
+	uint8_t gsi[GSI_WIRES];		/* who asserts it, by enum gsi_source */
 	struct machine_end end;
 	volatile sig_atomic_t stopping;	/* read without the lock */
 };
@@ -125,6 +143,9 @@ void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
 /* devices.c: puts the devices onto the buses, at power-on state. */
 int machine_add_devices(struct machine *m, struct vmm_error *e);
 void machine_remove_devices(struct machine *m);
+void machine_set_gsi(struct machine *m, unsigned int gsi,
+		     enum gsi_source source, bool level);
+struct irq_line machine_line(struct machine *m, unsigned int number);
 
 /* cmdline.c: the guest's command line, from malloc(). */
 char *machine_cmdline(struct machine *m, unsigned int tsc_khz);
@@ -133,6 +154,10 @@ char *machine_cmdline(struct machine *m, unsigned int tsc_khz);
 int vcpu_create(struct machine *m, struct vmm_error *e);
 int vcpu_start_state(struct vcpu *c, const struct boot_state *s,
 		     struct vmm_error *e);
+/* start.c: reset state for firmware; the user's own changes to any state. */
+int vcpu_reset_state(struct vcpu *c, struct vmm_error *e);
+int vcpu_change_state(struct vcpu *c, const char *text, const char *name,
+		      struct vmm_error *e);
 int vcpu_start(struct vcpu *c, struct vmm_error *e);
 void vcpu_stop(struct vcpu *c);		/* kicks it and waits for its end */
 void vcpu_kick(struct vcpu *c);

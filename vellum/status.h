@@ -17,6 +17,7 @@ enum {
 	STATUS_TRIPLE_FAULT = 18,	/* the guest shut its CPU down */
 	STATUS_STRICT_IO = 19,		/* --strict-io met an unknown address */
 	STATUS_ESCAPE = 20,		/* the user left by the escape key */
+	STATUS_TRAP = 21,		/* an instruction named by --trap */
 	STATUS_SIGNAL = 128,		/* + number of the signal */
 };
 

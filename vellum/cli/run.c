@@ -5,13 +5,15 @@
 
 #include "../status.h"
 #include "commands.h"
+#include "firmware.h"
 #include "parse.h"
 
 enum {
 	OPT_HELP = 1, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_CMDLINE,
 	OPT_FAST_BOOT, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_NO_REBOOT,
 	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
-	OPT_MODE,
+	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
+	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
 };
 
 static const struct option_spec specs[] = {
@@ -30,6 +32,16 @@ static const struct option_spec specs[] = {
 	{ "flat", "FILE@ADDR", OPT_FLAT, "load FILE as it is at ADDR; may be repeated" },
 	{ "entry", "ADDR", OPT_ENTRY, "flat: first instruction; SEG:OFF in hexadecimal for real mode" },
 	{ "mode", "MODE", OPT_MODE, "flat: real, prot or long (default long)" },
+	{ "bios", "FILE", OPT_BIOS, "BIOS image, from the reset vector; under 64 KiB or with --entry: real-mode code at 0" },
+	{ "load", "FILE@ADDR", OPT_LOAD, "real mode: load FILE as it is at ADDR; may be repeated" },
+	{ "firmware", "FILE", OPT_FIRMWARE, "firmware image of any multiple of 4 KiB, from the reset vector" },
+	{ "vars", "FILE", OPT_VARS, "firmware's variables: flash below the image, kept in FILE" },
+	{ "state", "FILE", OPT_STATE, "lines of REGISTER=NUMBER for the first vCPU, right or wrong" },
+	{ "trap", "LIST", OPT_TRAP, "end when the guest executes one of these: vmcall,cpuid,rdtsc,hlt..." },
+	{ "pci", NULL, OPT_PCI, "a PCI bus even if nothing is on it" },
+	{ "com2", "FILE", OPT_COM2, "write what the guest sends to its second serial port to FILE" },
+	{ "keyboard", NULL, OPT_KEYBOARD, "input goes to the guest's keyboard, not to its serial port" },
+	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
 
@@ -40,11 +52,13 @@ struct run_options {
 	const char *kernel, *initrd, *entry, *mode;
 	const char *flat[FLAT_MAX];
 	unsigned int n_flat;
+	struct firmware_options fw;
 };
 
 static void help(void)
 {
 	printf("usage: vellum run --kernel FILE [OPTIONS]\n"
+	       "       vellum run --bios FILE [OPTIONS]\n"
 	       "       vellum run --flat FILE@ADDR --entry ADDR [OPTIONS]\n\n");
 	print_options(specs, N_SPECS);
 	printf("\nThe guest's serial port is on standard input and output. "
@@ -52,7 +66,7 @@ static void help(void)
 	       "tells more; all else goes to the guest.\n\n"
 	       "status: 0 guest powered off, 16 reset (--no-reboot), 17 guest "
 	       "panic, 18 triple\nfault, 19 --strict-io, 20 left by the escape "
-	       "key, 128+N signal N; 1 internal\nerror, 2 usage, 3 the host "
+	       "key, 21 --trap, 128+N signal N; 1 internal\nerror, 2 usage, 3 the host "
 	       "refuses or lacks something, 4 unusable file.\n");
 }
 
@@ -121,6 +135,16 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_FLAT: return add_flat(o, value);
 	case OPT_ENTRY: o->entry = value; return 0;
 	case OPT_MODE: o->mode = value; return 0;
+	case OPT_BIOS: o->fw.bios = value; return 0;
+	case OPT_LOAD: o->fw.loads = true; return add_flat(o, value);
+	case OPT_FIRMWARE: o->fw.firmware = value; return 0;
+	case OPT_VARS: o->fw.vars = value; return 0;
+	case OPT_STATE: o->fw.state = value; return 0;
+	case OPT_TRAP: return parse_traps(value, &o->cfg.traps);
+	case OPT_DEBUG_PORT: o->cfg.debug_port = o->cfg.pci = true; return 0;
+	case OPT_PCI: o->cfg.pci = true; return 0;
+	case OPT_COM2: o->fw.com2 = value; o->cfg.pci = true; return 0;
+	case OPT_KEYBOARD: o->cfg.keyboard = o->cfg.pci = true; return 0;
 	default: return -1;
 	}
 }
@@ -168,7 +192,7 @@ static int check_linux(const struct run_options *o)
 {
 	if (!o->kernel) {
 		fprintf(stderr,
-			"vellum: nothing to run: give --kernel FILE, or --flat FILE@ADDR (see vellum run --help)\n");
+			"vellum: nothing to run: give --kernel FILE, --bios FILE, or --flat FILE@ADDR (see vellum run --help)\n");
 		return -1;
 	}
 	if (o->entry || o->mode)
@@ -176,6 +200,34 @@ static int check_linux(const struct run_options *o)
 				   o->entry ? o->entry : o->mode,
 				   "only together with --flat");
 	return 0;
+}
+
+/* Firmware, or real-mode code that takes its place. */
+static int check_firmware(struct run_options *o)
+{
+	bool flat = o->fw.loads || (o->fw.bios && o->entry);
+
+	if (o->kernel || o->initrd)
+		return usage_error(o->kernel ? "--kernel" : "--initrd",
+				   o->kernel ? o->kernel : o->initrd,
+				   "not together with --bios, --load or --firmware");
+	if (o->mode && strcmp(o->mode, "real"))
+		return usage_error("--mode", o->mode,
+				   "a PC starts in real mode; see --flat");
+	if (o->fw.bios && o->fw.firmware)
+		return usage_error("--firmware", o->fw.firmware,
+				   "not together with --bios");
+	if (o->fw.firmware && (flat || o->entry || o->n_flat))
+		return usage_error("--firmware", o->fw.firmware,
+				   "starts at the reset vector: not together with --entry, --load or --flat");
+	if (!o->fw.bios && !o->fw.firmware && !o->entry)
+		return usage_error("--load", o->flat[0],
+				   "needs --entry CS:IP as well");
+	o->cfg.pci = true;
+	o->cfg.mode = MODE_REAL;
+	o->cfg.flat = flat;
+	o->cfg.rom = !flat;
+	return o->entry ? set_entry(&o->cfg, o->entry) : 0;
 }
 
 static int check_flat(struct run_options *o)
@@ -227,11 +279,24 @@ static int open_files(struct run_options *o)
 		if (status)
 			return status;
 	}
+	status = open_firmware(&o->fw, &o->cfg);
+	if (status)
+		return status;
 	if (o->kernel && image_open(&o->cfg.kernel, "--kernel", o->kernel, &e))
 		return report(&e);
 	if (o->initrd && image_open(&o->cfg.initrd, "--initrd", o->initrd, &e))
 		return report(&e);
 	return STATUS_OK;
+}
+
+static int check(struct run_options *o)
+{
+	if (o->fw.vars && !o->fw.firmware && !o->fw.bios)
+		return usage_error("--vars", o->fw.vars,
+				   "needs --firmware FILE as well");
+	if (o->fw.bios || o->fw.firmware || o->fw.loads)
+		return check_firmware(o);
+	return o->n_flat ? check_flat(o) : check_linux(o);
 }
 
 int cmd_run(int argc, char **argv)
@@ -243,6 +308,9 @@ int cmd_run(int argc, char **argv)
 			.cpus = 1,
 			.kernel.fd = -1,
 			.initrd.fd = -1,
+			.firmware.fd = -1,
+			.vars.fd = -1,
+			.com2.fd = -1,
 		},
 	};
 	const char *value;
@@ -254,7 +322,7 @@ int cmd_run(int argc, char **argv)
 		if (ret)
 			return ret > 0 ? STATUS_OK : STATUS_USAGE;
 	}
-	if (o.n_flat ? check_flat(&o) : check_linux(&o))
+	if (check(&o))
 		return STATUS_USAGE;
 
 	status = open_files(&o);
@@ -263,6 +331,7 @@ int cmd_run(int argc, char **argv)
 
 	image_close(&o.cfg.kernel);
 	image_close(&o.cfg.initrd);
+	close_firmware(&o.cfg);
 	for (i = 0; i < o.cfg.n_flat; i++)
 		image_close(&o.cfg.flat_image[i].file);
 	return status;

@@ -167,6 +167,7 @@ static int end_status(const struct machine_end *end)
 	case END_TRIPLE_FAULT: return STATUS_TRIPLE_FAULT;
 	case END_STRICT_IO: return STATUS_STRICT_IO;
 	case END_DEBUG_EXIT: return (int)(end->value & 0xff);
+	case END_TRAP: return STATUS_TRAP;
 	case END_ESCAPE: return STATUS_ESCAPE;
 	case END_SIGNAL: return STATUS_SIGNAL + (int)end->value;
 	case END_BROKEN_PIPE: return STATUS_SIGNAL + SIGPIPE;

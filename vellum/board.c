@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#define COM1_PORT	0x3f8
+#define COM2_PORT	0x2f8
+#define COM2_IRQ	3
+#define DEBUG_PORT	0x402
+
+bool board_wanted(const struct machine_config *cfg)
+{
+	return cfg->pci || cfg->rom;
+}
+
+/* ---- interrupts ---- */
+
+static void failed(struct machine *m, const char *what, int err)
+{
+	if (err)
+		machine_end(m, END_FAILED, 0, "%s failed (error %d)", what,
+			    -err);
+}
+
+static void set_pirq(void *opaque, unsigned int gsi, bool level)
+{
+	machine_set_gsi(opaque, gsi, GSI_FROM_PCI, level);
+}
+
+static void set_hpet(void *opaque, unsigned int gsi, bool level)
+{
+	machine_set_gsi(opaque, gsi, GSI_FROM_HPET, level);
+}
+
+static void message(void *opaque, uint64_t address, uint32_t data)
+{
+	struct machine *m = opaque;
+	int ret = vmm_vm_signal_msi(&m->vm, address, data);
+
+	/* A guest may send one to where no LAPIC listens: that is its affair. */
+	if (ret != -EINVAL)
+		failed(m, "KVM_SIGNAL_MSI", ret);
+}
+
+static int gsi_alloc(void *opaque)
+{
+	struct machine *m = opaque;
+	struct board *b = &m->board;
+	unsigned int gsi = VMM_GSI_FIRST_FREE + b->n_routes;
+
+	if (b->n_routes == BOARD_ROUTES_MAX || gsi >= vmm_vm_gsi_max(&m->vm))
+		return -1;
+	b->route[b->n_routes++] = (struct vmm_msi_route){ .gsi = gsi };
+	return (int)gsi;
+}
+
+static void gsi_route(void *opaque, unsigned int gsi, uint64_t address,
+		      uint32_t data)
+{
+	struct machine *m = opaque;
+	struct board *b = &m->board;
+	struct vmm_msi_route *r = &b->route[gsi - VMM_GSI_FIRST_FREE];
+
+	if (r->address == address && r->data == data)
+		return;
+	r->address = address;
+	r->data = data;
+	failed(m, "KVM_SET_GSI_ROUTING",
+	       vmm_vm_set_routing(&m->vm, b->route, b->n_routes));
+}
+
+static int irqfd(void *opaque, unsigned int gsi, int fd, bool on)
+{
+	struct machine *m = opaque;
+
+	return vmm_vm_irqfd(&m->vm, gsi, fd, on);
+}
+
+static int init_bus(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	pci_bus_init(&b->pci, &m->pio, &m->mmio, &m->ram);
+	b->pci.host = (struct pci_host){ .message = message, .opaque = m };
+	b->pci.cf9_ops = &reset_control_ops;
+	b->pci.cf9 = &m->i8042;
+	if (!vmm_vm_gsi_max(&m->vm) || !vmm_vm_cap(&m->vm, KVM_CAP_IRQFD))
+		return 0;
+	b->route = calloc(BOARD_ROUTES_MAX, sizeof(b->route[0]));
+	if (!b->route)
+		return -ENOMEM;
+	b->pci.host.gsi_alloc = gsi_alloc;
+	b->pci.host.gsi_route = gsi_route;
+	b->pci.host.irqfd = irqfd;
+	return 0;
+}
+
+/* ---- the chipset's outputs ---- */
+
+static void set_pam(void *opaque, unsigned int region, uint8_t access)
+{
+	struct machine *m = opaque;
+
+	if (m->board.rom.image)
+		failed(m, "shadowing the firmware",
+		       rom_set_pam(&m->board.rom, region, access));
+}
+
+static void set_pm_base(void *opaque, uint16_t base)
+{
+	struct machine *m = opaque;
+	struct board *b = &m->board;
+
+	if (b->pm_open)
+		bus_close_window(&m->pio, &b->pm);
+	b->pm.base = base;
+	b->pm_open = base && !bus_open_window(&m->pio, &b->pm);
+}
+
+static struct acpi_config current_acpi(void *opaque)
+{
+	struct machine *m = opaque;
+
+	return (struct acpi_config){
+		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
+		.pci = true, .ecam = q35_ecam(&m->board.q35),
+		.pm_base = m->board.q35.pm_base,
+	};
+}
+
+/* ---- COM2 ---- */
+
+static size_t com2_take(void *opaque, uint8_t *buf, size_t n)
+{
+	(void)opaque, (void)buf, (void)n;
+	return 0;
+}
+
+static void com2_untake(void *opaque, const uint8_t *buf, size_t n)
+{
+	(void)opaque, (void)buf, (void)n;
+}
+
+/* A file that is full loses output; the guest can't be told. */
+static void com2_send(void *opaque, const uint8_t *buf, size_t n)
+{
+	struct board *b = opaque;
+
+	while (b->com2_fd >= 0 && n) {
+		ssize_t done = write(b->com2_fd, buf, n);
+
+		if (done <= 0)
+			return;
+		buf += done;
+		n -= (size_t)done;
+	}
+}
+
+static void com2_flush(void *opaque)
+{
+	(void)opaque;
+}
+
+static void init_com2(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	b->com2_fd = m->cfg->com2.fd;
+	b->com2.backend = (struct uart_backend){
+		.take = com2_take, .untake = com2_untake, .send = com2_send,
+		.flush = com2_flush, .opaque = b,
+	};
+	b->com2.irq = machine_line(m, COM2_IRQ);
+	uart_reset(&b->com2);
+}
+
+/* ---- together ---- */
+
+static int add(struct bus *bus, uint64_t base, uint64_t len, unsigned int width,
+	       const char *name, const struct bus_ops *ops, void *dev)
+{
+	struct bus_range r = {
+		.base = base, .len = len, .width = width, .name = name,
+		.ops = ops, .dev = dev,
+	};
+
+	return bus_add(bus, &r);
+}
+
+static int wire(struct machine *m)
+{
+	struct board *b = &m->board;
+	struct bus *io = &m->pio;
+
+	return add(io, PCI_ADDRESS_PORT, 4, 4, "PCI address",
+		   &pci_address_ops, &b->pci) ||
+	       add(io, PCI_DATA_PORT, 4, 4, "PCI data", &pci_data_ops,
+		   &b->pci) ||
+	       add(io, COM2_PORT, UART_PORTS, 1, "COM2", &uart_ops, &b->com2) ||
+	       add(io, DMA1_PORT, DMA1_PORTS, 1, "DMA 1", &dma8237_ops,
+		   &b->isa.dma[0]) ||
+	       add(io, DMA2_PORT, DMA2_PORTS, 1, "DMA 2", &dma8237_ops,
+		   &b->isa.dma[1]) ||
+	       add(io, DMA_PAGE_PORT, DMA_PAGE_PORTS, 1, "DMA pages",
+		   &dma_page_ops, b->isa.page) ||
+	       add(io, APM_PORT, APM_PORTS, 1, "APM", &apm_ops, b->isa.apm) ||
+	       add(&m->mmio, HPET_ADDRESS, HPET_SIZE, 8, "HPET", &hpet_ops,
+		   &b->hpet) ||
+	       (m->cfg->rom &&
+		(add(io, FWCFG_PORT, FWCFG_PORTS, 2, "fw_cfg", &fwcfg_ops,
+		     &b->fwcfg) ||
+		 add(io, FWCFG_DMA_PORT, FWCFG_DMA_PORTS, 8, "fw_cfg DMA",
+		     &fwcfg_dma_ops, &b->fwcfg))) ||
+	       (m->cfg->debug_port &&
+		add(io, DEBUG_PORT, 1, 1, "debug port", &debugcon_ops,
+		    &m->misc));
+}
+
+static int add_contents(struct machine *m, struct vmm_error *e)
+{
+	struct board *b = &m->board;
+
+	b->contents.f = &b->fwcfg;
+	b->contents.acpi = current_acpi;
+	b->contents.opaque = m;
+	return firmware_contents(&b->contents, &m->ram, m->cfg->cpus,
+				 COM1_PORT, e);
+}
+
+int board_load_firmware(struct machine *m, struct vmm_error *e)
+{
+	if (!m->cfg->rom)
+		return 0;
+	return rom_create(&m->board.rom, &m->cfg->firmware, &m->cfg->vars,
+			  &m->vm, &m->ram, &m->mmio, e);
+}
+
+int board_add(struct machine *m, struct vmm_error *e)
+{
+	struct board *b = &m->board;
+
+	b->present = board_wanted(m->cfg);
+	if (!b->present)
+		return 0;
+	init_com2(m);
+	isa_reset(&b->isa);
+	b->hpet.set_gsi = set_hpet;
+	b->hpet.message = message;
+	b->hpet.opaque = m;
+	b->q35.set_pam = set_pam;
+	b->q35.set_gsi = set_pirq;
+	b->q35.set_pm_base = set_pm_base;
+	b->q35.opaque = m;
+	b->pm = (struct bus_range){
+		.len = PM_PORTS, .width = 4, .name = "ACPI PM",
+		.ops = &pm_ops, .dev = &m->pm,
+	};
+	if (init_bus(m))
+		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	if (wire(m) || hpet_init(&b->hpet, m->loop) ||
+	    q35_add(&b->q35, &b->pci))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"the board's devices do not fit onto the buses");
+	hpet_reset(&b->hpet);
+	return m->cfg->rom ? add_contents(m, e) : 0;
+}
+
+int board_finish(struct machine *m, struct vmm_error *e)
+{
+	struct board *b = &m->board;
+
+	if (b->present && !m->cfg->rom && q35_setup(&b->q35, PM_BASE))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"the PCI devices need more address space than there is");
+	return 0;
+}
+
+void board_remove(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	if (b->present) {
+		pci_bus_fini(&b->pci);
+		hpet_fini(&b->hpet);
+		fwcfg_fini(&b->fwcfg);
+		free(b->route);
+	}
+	b->present = false;
+	rom_destroy(&b->rom);
+}

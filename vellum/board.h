@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The part of a machine that only some have: a PCI bus with its bridges, and
+ * what comes with them.  A guest that is a Linux kernel and has no PCI device
+ * does without, since looking at an empty bus costs it time.
+ */
+#ifndef VELLUM_BOARD_H
+#define VELLUM_BOARD_H
+
+#include "dev/fwcfg.h"
+#include "dev/hpet.h"
+#include "dev/isa.h"
+#include "dev/pci.h"
+#include "dev/q35.h"
+#include "dev/uart.h"
+#include "firmware/contents.h"
+#include "firmware/rom.h"
+
+#define BOARD_ROUTES_MAX	512u
+
+struct machine;
+
+struct board {
+	bool present;
+	struct pci_bus pci;
+	struct q35 q35;
+	struct bus_range pm;		/* where the guest put it */
+	bool pm_open;
+	struct isa isa;
+	struct hpet hpet;
+	struct uart com2;
+	int com2_fd;			/* its output goes here; -1 = nowhere */
+	struct fwcfg fwcfg;
+	struct firmware_contents contents;
+	struct rom rom;
+	struct vmm_msi_route *route;	/* BOARD_ROUTES_MAX */
+	unsigned int n_routes;
+};
+
+/* Does this configuration need one? */
+struct machine_config;
+bool board_wanted(const struct machine_config *cfg);
+
+/* Firmware into memory, before the first instruction; nothing without. */
+int board_load_firmware(struct machine *m, struct vmm_error *e);
+/* All of it onto the buses: after the other devices' lines are set. */
+int board_add(struct machine *m, struct vmm_error *e);
+/* After the last PCI device: what firmware would do, if there is none. */
+int board_finish(struct machine *m, struct vmm_error *e);
+void board_remove(struct machine *m);
+
+#endif

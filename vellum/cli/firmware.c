@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../firmware/rom.h"
+#include "../status.h"
+#include "../traps.h"
+#include "commands.h"
+#include "firmware.h"
+
+#define BIOS_UNIT	(64 * KIB)
+#define STATE_MAX	(64 * KIB)
+
+int parse_traps(const char *list, uint32_t *traps)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+		uint32_t trap = trap_by_name(list, len);
+
+		if (!trap) {
+			fprintf(stderr,
+				"vellum: --trap: \"%.*s\" can't be trapped: vmcall, hlt, cpuid, rdtsc, rdpmc, invlpg, pause, mov-dr, io, xsetbv, wbinvd, descriptor, cr3 can\n",
+				(int)len, list);
+			return -1;
+		}
+		*traps |= trap;
+		list += len + (list[len] == ',');
+	}
+	return 0;
+}
+
+/* For reading and writing: a file of the user's that keeps what is written. */
+static int open_vars(struct image_file *f, const char *path,
+		     struct vmm_error *e)
+{
+	if (image_open(f, "--vars", path, e))
+		return -1;
+	close(f->fd);
+	f->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (f->fd < 0)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"--vars %s: %s: firmware writes its variables there",
+			path, strerror(errno));
+	return 0;
+}
+
+static int open_com2(struct image_file *f, const char *path,
+		     struct vmm_error *e)
+{
+	f->option = "--com2";
+	f->path = path;
+	f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (f->fd < 0)
+		return vmm_fail(e, VMM_ERR_INPUT, "--com2 %s: %s", path,
+				strerror(errno));
+	return 0;
+}
+
+static int read_state(struct machine_config *cfg, const char *path,
+		      struct vmm_error *e)
+{
+	static char text[STATE_MAX + 1];
+	struct image_file f;
+	int ret;
+
+	if (image_open(&f, "--state", path, e))
+		return -1;
+	if (f.size > STATE_MAX) {
+		image_close(&f);
+		return vmm_fail(e, VMM_ERR_INPUT,
+				"--state %s: too long for a list of registers",
+				path);
+	}
+	ret = image_read(&f, 0, text, f.size, e);
+	image_close(&f);
+	cfg->state = text;
+	cfg->state_name = path;
+	return ret;
+}
+
+/*
+ * Firmware has whole 64 KiB; less than that is real-mode code for address 0,
+ * as is any image whose entry the user names.
+ */
+static int take_bios(struct machine_config *cfg, const char *path,
+		     struct vmm_error *e)
+{
+	struct image_file f;
+
+	if (image_open(&f, "--bios", path, e))
+		return -1;
+	if (!cfg->flat && f.size >= BIOS_UNIT) {
+		cfg->firmware = f;
+		if (f.size % BIOS_UNIT && f.size <= ROM_SIZE_MAX)
+			return vmm_fail(e, VMM_ERR_INPUT,
+				"--bios %s: %llu bytes are not a multiple of 64 KiB: not a BIOS image (--firmware takes any multiple of 4 KiB; with --entry CS:IP it is code at address 0)",
+				path, (unsigned long long)f.size);
+		return rom_check(&cfg->firmware, &cfg->vars, e);
+	}
+	if (cfg->n_flat == FLAT_MAX) {
+		image_close(&f);
+		return vmm_fail(e, VMM_ERR_INPUT,
+				"--bios %s: with more than 7 --load", path);
+	}
+	cfg->flat = cfg->debug_exit = true;
+	cfg->rom = false;
+	cfg->flat_image[cfg->n_flat].addr = 0;
+	cfg->flat_image[cfg->n_flat++].file = f;
+	return 0;
+}
+
+static int open_all(const struct firmware_options *o,
+		    struct machine_config *cfg, struct vmm_error *e)
+{
+	if (cfg->flat && o->loads)
+		cfg->debug_exit = true;
+	if (o->state && read_state(cfg, o->state, e))
+		return -1;
+	if (o->com2 && open_com2(&cfg->com2, o->com2, e))
+		return -1;
+	if (o->vars && open_vars(&cfg->vars, o->vars, e))
+		return -1;
+	if (o->bios)
+		return take_bios(cfg, o->bios, e);
+	if (o->firmware) {
+		if (image_open(&cfg->firmware, "--firmware", o->firmware, e))
+			return -1;
+		return rom_check(&cfg->firmware, &cfg->vars, e);
+	}
+	return 0;
+}
+
+int open_firmware(const struct firmware_options *o,
+		  struct machine_config *cfg)
+{
+	struct vmm_error e = { 0 };
+
+	return open_all(o, cfg, &e) ? report(&e) : STATUS_OK;
+}
+
+void close_firmware(struct machine_config *cfg)
+{
+	image_close(&cfg->firmware);
+	image_close(&cfg->vars);
+	image_close(&cfg->com2);
+}
