@@ -144,6 +144,7 @@ bool virtq_take(struct virtq *q, uint16_t head, struct virtq_chain *c)
 {
 	const struct virtq_desc *table = q->desc;
 	unsigned int n = q->size, i = head, seen = 0;
+	bool inner = false;
 	struct virtq_desc d;
 
 	c->head = head;
@@ -159,7 +160,8 @@ bool virtq_take(struct virtq *q, uint16_t head, struct virtq_chain *c)
 		memcpy(&d, &table[i], sizeof(d));
 		__asm__ volatile("" : : : "memory");	/* no second look */
 		if (d.flags & VIRTQ_DESC_INDIRECT) {
-			n = table == q->desc ? indirect(q, &d, &table) : 0;
+			n = inner ? 0 : indirect(q, &d, &table);
+			inner = true;
 			if (!n) {
 				virtio_broken(q->dev,
 					      "an indirect table that can't be");
