@@ -71,6 +71,12 @@ int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n);
 /* One naturally aligned word of 4 or 8 bytes, zero-extended. Sleeps. */
 int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned size);
 /*
+ * A naturally aligned word of guest memory, and what it held when it was looked at.
+ * Do all n words still hold that? False also if one can't be read. Sleeps.
+ */
+struct host_word { u64 hva, val; };
+bool host_words_same(struct vm *vm, const struct host_word *w, unsigned n);
+/*
  * Atomic compare-and-swap of 1, 2, 4, 8 naturally aligned bytes. Sleeps.
  * 1 = swapped, 0 = found another value, ERR_FAULT.
  */

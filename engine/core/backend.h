@@ -38,6 +38,8 @@ struct s2_format {
 	u64 accessed, dirty;
 };
 
+#define NO_CR3	(~0ull)
+
 struct backend {
 	const char *name;		/* "VT-x", "AMD-V" */
 	size_t vcpu_size;
@@ -151,6 +153,9 @@ struct backend {
 	void (*set_nmi_mask)(struct vcpu *v, bool masked);
 	/* CR8 below this priority class must exit (0: none); tpr_virtual only. */
 	void (*set_tpr_threshold)(struct vcpu *v, unsigned class);
+
+	/* CR3 as an address space's name if it is in 64-bit mode, else NO_CR3. */
+	u64 (*cr3_64)(struct vcpu *v);
 
 	/* Drops this vCPU's translations on this CPU. */
 	void (*flush_tlb)(struct vcpu *v);

@@ -156,6 +156,8 @@ struct exit_info {
 
 /* gla is the linear address whose final translation faulted (not a table's). */
 #define EXIT_GLA	BIT(0)
+/* Without an address: it was not an access to a table either. */
+#define EXIT_FINAL	BIT(1)
 
 #define EXIT_REASONS	192
 #define TRACE_ENTRIES	256	/* power of two */

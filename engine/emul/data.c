@@ -11,6 +11,39 @@ enum emul_result emul_op_mov(struct emul *e)
 	return emul_store(e, 0, value);
 }
 
+static bool plain_register(const struct emul_operand *o)
+{
+	return o->kind == EMUL_OPERAND_GPR && o->reg != EMUL_RSP;
+}
+
+bool emul_plain_move(const struct emul *e, struct emul_move *m)
+{
+	const struct emul_insn *d = &e->insn;
+	const struct emul_operand *mem = &d->operand[0], *other = &d->operand[1];
+
+	if ((d->op != OP_MOV && d->op != OP_MOVZX) || e->mode != EMUL_MODE64 ||
+	    !d->mem.valid || d->addrsize != 8 || d->mem.seg >= EMUL_FS ||
+	    d->mem.base == EMUL_RSP || (d->prefixes & EMUL_PREFIX_LOCK))
+		return false;
+	if (other->kind == EMUL_OPERAND_MEM) {
+		mem = other;
+		other = &d->operand[0];
+	}
+	if (mem->kind != EMUL_OPERAND_MEM || mem->size > 8 ||
+	    !(plain_register(other) ||
+	      (other->kind == EMUL_OPERAND_IMM && mem == &d->operand[0])))
+		return false;
+	*m = (struct emul_move){
+		.write = mem == &d->operand[0], .rip_relative = d->mem.rip_relative,
+		.size = mem->size, .reg_size = other->size,
+		.reg = other->kind == EMUL_OPERAND_IMM ? EMUL_NO_REG : other->reg,
+		.base = d->mem.base, .index = d->mem.index, .scale = d->mem.scale,
+		.length = d->length, .disp = d->mem.disp,
+		.imm = d->imm & emul_mask(mem->size),
+	};
+	return true;
+}
+
 enum emul_result emul_op_movx(struct emul *e)
 {
 	uint64_t value;

@@ -329,6 +329,29 @@ enum emul_result emul_execute(struct emul *e);
 enum emul_result emul_step(struct emul *e);
 
 /*
+ * A decoded instruction that does nothing but move a register or an immediate to
+ * memory, or memory to a register (zero-extended), in 64-bit mode, at an address
+ * without FS, GS or RSP: base + (index << scale) + disp, to which a RIP-relative
+ * one adds the address of the next instruction.
+ */
+struct emul_move {
+	bool write;
+	bool rip_relative;
+	uint8_t size;			/* bytes in memory: 1, 2, 4, 8 */
+	uint8_t reg, reg_size;		/* as in struct emul_operand; EMUL_NO_REG: imm */
+	uint8_t base, index, scale;	/* EMUL_NO_REG: none */
+	uint8_t length;
+	uint64_t disp, imm;	/* imm: of size */
+};
+
+/* Is the instruction that was decoded last one of those? */
+bool emul_plain_move(const struct emul *e, struct emul_move *m);
+
+/* A register as an operand: `reg` may have EMUL_HIGH_BYTE. Only e->gpr is used. */
+uint64_t emul_reg_read(const struct emul *e, unsigned int reg, unsigned int size);
+void emul_reg_write(struct emul *e, unsigned int reg, unsigned int size, uint64_t value);
+
+/*
  * Length of the instruction at `bytes` (of which `n` are there), 0 if they are
  * not a whole instruction. No state needed: for CPUs that don't save the next
  * RIP on an exit. Knows all maps, also instructions that can't be emulated.

@@ -216,8 +216,6 @@ enum emul_result emul_decode_insn(struct emul *e);
 enum emul_result emul_fault(struct emul *e, unsigned int vector);
 enum emul_result emul_fault_error(struct emul *e, unsigned int vector, uint32_t error);
 enum emul_result emul_from_cb(enum emul_cb cb);
-uint64_t emul_reg_read(const struct emul *e, unsigned int reg, unsigned int size);
-void emul_reg_write(struct emul *e, unsigned int reg, unsigned int size, uint64_t value);
 enum emul_result emul_linear(struct emul *e, unsigned int seg, uint64_t offset,
 			     unsigned int size, bool write, uint64_t *la);
 enum emul_result emul_mem_read(struct emul *e, unsigned int seg, uint64_t offset, void *buf,

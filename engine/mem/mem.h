@@ -74,6 +74,12 @@ int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n);
 int mem_write(struct vm *vm, struct gphys gpa, const void *src, size_t n);
 /* A naturally aligned word of 4 or 8 bytes, zero-extended: the fast way. */
 int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size);
+/*
+ * Host address of n bytes in one slot, 0: none. Holds as long as *generation does.
+ */
+u64 mem_host_address(struct vm *vm, struct gphys gpa, unsigned n, u64 *generation);
+/* Is no slot at gpa, and in which generation is that so? */
+bool mem_is_hole(struct vm *vm, struct gphys gpa, u64 *generation);
 /* As host_cmpxchg(). */
 int mem_cmpxchg(struct vm *vm, struct gphys gpa, u64 old, u64 val, unsigned n);
 /* Tells every vCPU to drop its translations, returns when none uses them. */

@@ -199,6 +199,22 @@ bool mem_is_ram(struct vm *vm, struct gphys gpa, bool write)
 	return resolve(&vm->mem, gpa.v, write, &hva);
 }
 
+u64 mem_host_address(struct vm *vm, struct gphys gpa, unsigned n, u64 *generation)
+{
+	struct mem_slot s;
+
+	if (!look_up(&vm->mem, gpa.v, &s, generation) || s.size - (gpa.v - s.gpa) < n)
+		return 0;
+	return s.hva + (gpa.v - s.gpa);
+}
+
+bool mem_is_hole(struct vm *vm, struct gphys gpa, u64 *generation)
+{
+	struct mem_slot s;
+
+	return !look_up(&vm->mem, gpa.v, &s, generation);
+}
+
 int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size)
 {
 	u64 hva;

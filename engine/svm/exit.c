@@ -87,6 +87,8 @@ static enum exit_action exit_npf(struct svm_vcpu *s)
 		access = MEM_FETCH;
 	if (svm_features.decode_assists && !(info & NPF_FETCH))
 		n = c->insn_len & 15;
+	if (info & NPF_FINAL)
+		v->exit.flags |= EXIT_FINAL;
 	return x86_exit_s2_fault(v, gphys(c->exit_info2), access, n ? c->insn_bytes : NULL, n);
 }
 

@@ -117,6 +117,13 @@ void svm_sync_crs(struct vcpu *v)
 	v->efer = b->efer & ~EFER_SVME;
 }
 
+u64 svm_cr3_64(struct vcpu *v)
+{
+	const struct vmcb_save *b = &to_svm(v)->vmcb->s;
+
+	return (b->efer & EFER_LMA) && (b->cs.attrib & SEG_ATTRIB_L) ? b->cr3 : NO_CR3;
+}
+
 void svm_set_cr0(struct vcpu *v, u64 cr0)
 {
 	struct svm_vcpu *s = to_svm(v);

@@ -63,6 +63,7 @@ const struct backend svm_backend = {
 	.set_gdt = svm_set_gdt,
 	.set_idt = svm_set_idt,
 	.sync_crs = svm_sync_crs,
+	.cr3_64 = svm_cr3_64,
 	.set_cr0 = svm_set_cr0,
 	.set_cr3 = svm_set_cr3,
 	.set_cr4 = svm_set_cr4,

@@ -140,6 +140,7 @@ void svm_get_dtables(struct vcpu *v, struct x86_dtable *gdt, struct x86_dtable *
 void svm_set_gdt(struct vcpu *v, const struct x86_dtable *gdt);
 void svm_set_idt(struct vcpu *v, const struct x86_dtable *idt);
 void svm_sync_crs(struct vcpu *v);
+u64 svm_cr3_64(struct vcpu *v);
 void svm_set_cr0(struct vcpu *v, u64 cr0);
 void svm_set_cr3(struct vcpu *v, u64 cr3);
 void svm_set_cr4(struct vcpu *v, u64 cr4);

@@ -139,6 +139,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 #define SEG_ATTRIB_LOW	BITS(7, 0)	/* type, S, DPL, P */
 #define SEG_ATTRIB_BUSY	BIT(1)		/* of a TSS */
 #define SEG_ATTRIB_P	BIT(7)
+#define SEG_ATTRIB_L	BIT(9)
 #define SEG_ATTRIB_HIGH	BITS(11, 8)	/* AVL, L, D/B, G */
 
 #define INTERCEPT_CR(n)		BIT(n)

@@ -92,6 +92,7 @@ const struct backend vmx_backend = {
 	.set_gdt = vmx_set_gdt,
 	.set_idt = vmx_set_idt,
 	.sync_crs = vmx_sync_crs,
+	.cr3_64 = vmx_cr3_64,
 	.set_cr0 = vmx_set_cr0,
 	.set_cr3 = vmx_set_cr3,
 	.set_cr4 = vmx_set_cr4,

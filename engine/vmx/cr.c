@@ -47,6 +47,13 @@ void vmx_sync_crs(struct vcpu *v)
 	v->cr3 = vmcs_read(VMCS_GUEST_CR3);
 }
 
+u64 vmx_cr3_64(struct vcpu *v)
+{
+	if (!(v->efer & EFER_LMA) || !(vmcs_read(VMCS_GUEST_CS_AR) & AR_L))
+		return NO_CR3;
+	return vmcs_read(VMCS_GUEST_CR3);
+}
+
 /*
  * SDM3 "Loading Page-Directory-Pointer-Table Entries": with EPT the entry takes the
  * four from the VMCS. A MOV that the guest makes itself loads them by itself. One

@@ -246,6 +246,12 @@ static OUT_OF_LINE void skip_rare(struct vcpu *v, u64 old_rip, u64 rflags)
 	if ((v->rip ^ old_rip) >> 32 && !(vmcs_read(VMCS_GUEST_CS_AR) & AR_L))
 		v->rip = (u32)v->rip;
 	vmx_set_shadow(v, 0);
+	/* Exits that are like faults set RF, which lasts until the instruction ends. */
+	if (rflags & RFLAGS_RF) {
+		v->rflags = rflags & ~RFLAGS_RF;
+		v->reg_valid |= REG_RFLAGS;
+		v->reg_dirty |= REG_RFLAGS;
+	}
 	/* A single step traps. */
 	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
@@ -260,9 +266,10 @@ void vmx_skip(struct vcpu *v)
 		vmx_load_regs(v, REG_RIP);
 	rflags = v->reg_valid & REG_RFLAGS ? v->rflags : vmcs_read(VMCS_GUEST_RFLAGS);
 	old = v->rip;
-	v->rip = old + vmcs_read(VMCS_EXIT_INSN_LEN);
+	/* Set by a handler that has decoded the instruction: then the CPU doesn't tell. */
+	v->rip = old + (v->exit.insn_len ? v->exit.insn_len : vmcs_read(VMCS_EXIT_INSN_LEN));
 	v->reg_dirty |= REG_RIP;
-	if (UNLIKELY((v->rip ^ old) >> 32 || (rflags & RFLAGS_TF) ||
+	if (UNLIKELY((v->rip ^ old) >> 32 || (rflags & (RFLAGS_TF | RFLAGS_RF)) ||
 		     (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & 3)))
 		skip_rare(v, old, rflags);
 }

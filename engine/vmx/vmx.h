@@ -192,6 +192,7 @@ void vmx_set_idt(struct vcpu *v, const struct x86_dtable *idt);
 /* Bits of CR0 and CR4 that the guest may change without an exit. */
 void vmx_update_owned(struct vcpu *v);
 void vmx_sync_crs(struct vcpu *v);
+u64 vmx_cr3_64(struct vcpu *v);
 void vmx_set_cr0(struct vcpu *v, u64 cr0);
 void vmx_set_cr3(struct vcpu *v, u64 cr3);
 void vmx_set_cr4(struct vcpu *v, u64 cr4);

@@ -14,6 +14,7 @@
 #include "../core/regs.h"
 #include "../emul/emul.h"
 #include "../vmm.h"
+#include "mmio.h"
 #include "paging.h"
 #include "vector.h"
 
@@ -30,6 +31,7 @@ struct access {
 struct emul_session {
 	struct emul e;
 	struct emul_cache cache;
+	struct mmio_memory mmio;
 	struct vcpu *v;
 	struct access log[LOG_MAX];
 	u8 logged;	/* entries that are complete */
@@ -37,6 +39,7 @@ struct emul_session {
 	bool waiting;	/* log[logged] is with user space: an unanswered read */
 	bool posted;	/* v->uexit holds a write that user space must still see */
 	bool pending;	/* the instruction must be emulated again at the next run */
+	bool reading;	/* ... and is mmio.reading */
 	bool hint;	/* hint_la's page lies at hint_pa, where no memory is */
 	u64 hint_la, hint_pa;
 	u64 old_rsp;
@@ -51,17 +54,7 @@ static struct emul_session *session(struct emul *e)
 
 static bool engine_mmio(struct vcpu *v, struct access *a)
 {
-	if (v->lapic && lapic_covers(v->lapic, a->addr)) {
-		u32 offset = a->addr & PG_OFFSET_MASK;
-
-		if (a->write)
-			lapic_mmio_write(v->lapic, offset, a->data, a->size);
-		else
-			lapic_mmio_read(v->lapic, offset, a->data, a->size);
-		return true;
-	}
-	return v->vm->irqchip &&
-	       irqchip_mmio(v->vm->irqchip, a->addr, a->data, a->size, a->write);
+	return mmio_device(v, a->addr, a->data, a->size, a->write);
 }
 
 static bool engine_pio(struct vcpu *v, struct access *a)
@@ -508,7 +501,7 @@ void emul_session_destroy(struct emul_session *s)
 void emul_session_reset(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
-	s->waiting = s->posted = s->pending = s->hint = false;
+	s->waiting = s->posted = s->pending = s->reading = s->hint = false;
 }
 
 bool emul_session_pending(const struct emul_session *s)
@@ -678,10 +671,64 @@ enum exit_action x86_emulate(struct vcpu *v, const u8 *insn, unsigned n)
 	return step(v->emul, insn, n);
 }
 
-enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, const u8 *insn,
-				  unsigned n)
+static void mmio_to_user(struct vcpu *v, struct gphys gpa, const struct emul_move *m,
+			 u64 val)
 {
-	struct emul_session *s = v->emul;
+	struct uexit *u = &v->uexit;
+
+	u->kind = UEXIT_MMIO;
+	u->mmio.gpa = gpa.v;
+	u->mmio.len = m->size;
+	u->mmio.write = m->write;
+	__builtin_memcpy(u->mmio.data, &val, 8);
+}
+
+static enum exit_action mmio_write(struct emul_session *s, struct gphys gpa,
+				   const struct emul_move *m)
+{
+	struct vcpu *v = s->v;
+	u64 val = m->reg == EMUL_NO_REG ? m->imm : emul_reg_read(&s->e, m->reg, m->size);
+
+	if (mmio_device(v, gpa.v, &val, m->size, true) ||
+	    host_io_write(v->vm, false, gpa.v, m->size, val))
+		return ACT_NEXT;
+	mmio_to_user(v, gpa, m, val);
+	return ACT_USER_NEXT;
+}
+
+static enum exit_action mmio_read(struct emul_session *s, struct gphys gpa,
+				  const struct emul_move *m)
+{
+	u64 val = 0;
+
+	if (mmio_device(s->v, gpa.v, &val, m->size, false)) {
+		emul_reg_write(&s->e, m->reg, m->reg_size, val);
+		return ACT_NEXT;
+	}
+	s->mmio.reading = *m;
+	s->reading = s->pending = true;
+	mmio_to_user(s->v, gpa, m, 0);
+	return ACT_USER;
+}
+
+/* User space has answered what mmio_read() asked. */
+static enum exit_action finish_mmio_read(struct emul_session *s)
+{
+	const struct emul_move *m = &s->mmio.reading;
+	u64 val = 0;
+
+	s->reading = s->pending = false;
+	__builtin_memcpy(&val, s->v->uexit.mmio.data, m->size);
+	emul_reg_write(&s->e, m->reg, m->reg_size, val);
+	return ACT_NEXT;
+}
+
+/* The long way, for the first time and for what is no plain move. */
+static enum exit_action emulate_mmio(struct emul_session *s, struct gphys gpa,
+				     const u8 *insn, unsigned n)
+{
+	struct vcpu *v = s->v;
+	enum exit_action action;
 
 	emul_session_reset(s);
 	if (v->exit.flags & EXIT_GLA) {
@@ -689,13 +736,36 @@ enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, const u8 *in
 		s->hint_la = v->exit.gla & ~PG_OFFSET_MASK;
 		s->hint_pa = gpa.v & ~PG_OFFSET_MASK;
 	}
-	return step(s, insn, n);
+	action = step(s, insn, n);
+	mmio_note_hole(v, &s->mmio, gpa);
+	mmio_remember(v, &s->mmio, v->exit.rip, &s->e);
+	return action;
+}
+
+bool x86_is_mmio(struct vcpu *v, struct gphys gpa)
+{
+	return mmio_known_hole(v, &v->emul->mmio, gpa);
+}
+
+enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned access,
+				  const u8 *insn, unsigned n)
+{
+	struct emul_session *s = v->emul;
+	const struct emul_move *m;
+
+	if (UNLIKELY(!mmio_recall(v, &s->mmio, gpa, access, &m)))
+		return emulate_mmio(s, gpa, insn, n);
+	v->stats.emulated++;
+	v->exit.insn_len = m->length;
+	return m->write ? mmio_write(s, gpa, m) : mmio_read(s, gpa, m);
 }
 
 enum exit_action x86_emulate_again(struct vcpu *v)
 {
 	struct emul_session *s = v->emul;
 
+	if (s->reading)
+		return finish_mmio_read(s);
 	if (s->waiting) {
 		struct access *a = &s->log[s->logged];
 

@@ -14,9 +14,11 @@ void emul_session_reset(struct emul_session *s);
 /* Does an instruction wait for user space's answer? */
 bool emul_session_pending(const struct emul_session *s);
 
-/* The instruction at RIP touched gpa, where no memory is. */
-enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, const u8 *insn,
-				  unsigned n);
+/* Is it known that no memory is at gpa? Cheap; false says nothing. */
+bool x86_is_mmio(struct vcpu *v, struct gphys gpa);
+/* The instruction at RIP touched gpa (access: MEM_*), where no memory is. */
+enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned access,
+				  const u8 *insn, unsigned n);
 
 /* User space has answered: v->uexit.mmio or v->pio_data holds what was read. */
 enum exit_action x86_emulate_again(struct vcpu *v);

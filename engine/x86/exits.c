@@ -169,9 +169,11 @@ enum exit_action x86_exit_s2_fault(struct vcpu *v, struct gphys gpa, unsigned ac
 				   const u8 *insn, unsigned n)
 {
 	v->stats.s2_faults++;
+	if (x86_is_mmio(v, gpa))
+		return x86_emulate_mmio(v, gpa, access, insn, n);
 	switch (mem_fault(v->vm, gpa, access)) {
 	case MEM_MAPPED: return ACT_RESUME;
-	case MEM_MMIO: return x86_emulate_mmio(v, gpa, insn, n);
+	case MEM_MMIO: return x86_emulate_mmio(v, gpa, access, insn, n);
 	case MEM_SIGNAL: return memory_error(v, UEXIT_INTR, ERR_INTR);
 	default: return memory_error(v, UEXIT_INTERNAL, ERR_FAULT);
 	}

@@ -159,3 +159,29 @@ int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
 	w = walk_of(v);
 	return walk_tables(v, &w, la.v, access, probe, gpa, error);
 }
+
+unsigned paging_entries(struct vcpu *v, struct glin la, struct host_word *w,
+			struct gphys *gpa, u64 *generation)
+{
+	unsigned n = 0, level = v->cr4 & CR4_LA57 ? 5 : 4;
+	u64 table = v->cr3 & PTE_ADDR, entry;
+
+	for (;; level--) {
+		unsigned shift = PG_SHIFT + 9 * (level - 1);
+		struct gphys at = gphys(table + 8 * FIELD(la.v >> shift, 8, 0));
+
+		w[n].hva = mem_host_address(v->vm, at, 8, generation);
+		if (!w[n].hva || host_read_entry(v->vm, w[n].hva, &entry, 8))
+			return 0;
+		w[n++].val = entry;
+		if ((entry & (PTE_P | PTE_A)) != (PTE_P | PTE_A))
+			return 0;
+		if (level == 1 || (level <= 3 && (entry & PTE_PS))) {
+			u64 mask = BITS(shift - 1, 0);
+
+			gpa->v = (entry & PTE_ADDR & ~mask) | (la.v & mask);
+			return n;
+		}
+		table = entry & PTE_ADDR;
+	}
+}

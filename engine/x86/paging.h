@@ -4,6 +4,7 @@
 #define VELLUM_ENGINE_X86_PAGING_H
 
 #include "../core/vcpu.h"
+#include "../host.h"
 
 /* Page-fault error code, also the description of an access. */
 #define PF_P	BIT(0)
@@ -20,5 +21,15 @@
  */
 int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
 		     struct gphys *gpa, u32 *error);
+
+#define PAGING_LEVELS	5
+
+/*
+ * In 64-bit mode: the table entries that translate la, at most PAGING_LEVELS of
+ * them, as long as *generation of the memory slots holds. Returns their number, 0
+ * if there is no translation, or not one that the CPU has already used.
+ */
+unsigned paging_entries(struct vcpu *v, struct glin la, struct host_word *w,
+			struct gphys *gpa, u64 *generation);
 
 #endif

@@ -100,6 +100,39 @@ int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned int size)
 	return 0;
 }
 
+/* What is no process's address is for host_read_entry() to know. */
+static bool words_same_one_by_one(struct vm *vm, const struct host_word *w, unsigned int n)
+{
+	u64 val;
+
+	for (; n; n--, w++)
+		if (host_read_entry(vm, w->hva, &val, sizeof(val)) || val != w->val)
+			return false;
+	return true;
+}
+
+/* All in one window of user access, whose opening costs more than the reads. */
+bool host_words_same(struct vm *vm, const struct host_word *w, unsigned int n)
+{
+	u64 val, differ = 0, all = 0;
+	unsigned int i;
+
+	/* No address is above the union of their bits: one check does for all. */
+	for (i = 0; i < n; i++)
+		all |= w[i].hva;
+	if (!user_read_access_begin((void __user *)all, sizeof(val)))
+		return words_same_one_by_one(vm, w, n);
+	for (i = 0; i < n; i++) {
+		unsafe_get_user(val, (u64 __user *)w[i].hva, fault);
+		differ |= val ^ w[i].val;
+	}
+	user_read_access_end();
+	return !differ;
+fault:
+	user_read_access_end();
+	return false;
+}
+
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
 	return copy_to_user((void __user *)hva, src, n) ? ERR_FAULT : 0;

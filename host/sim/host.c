@@ -182,6 +182,17 @@ int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned size)
 	return host_copy_from(vm, val, hva, size);
 }
 
+bool host_words_same(struct vm *vm, const struct host_word *w, unsigned n)
+{
+	unsigned i;
+	u64 val;
+
+	for (i = 0; i < n; i++)
+		if (host_read_entry(vm, w[i].hva, &val, 8) || val != w[i].val)
+			return false;
+	return true;
+}
+
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
 	(void)vm;
