@@ -15,7 +15,11 @@ $(BENCH_OUT)/guest.elf: bench/start.S bench/guest.c bench/guest.ld
 $(BENCH_OUT)/guest.bin: $(BENCH_OUT)/guest.elf
 	objcopy -O binary --set-section-flags .text=alloc,load,contents $< $@
 
+$(BENCH_OUT)/init: bench/init.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
+
 .PHONY: bench
-bench: all $(BENCH_OUT)/guest.bin
+bench: all $(BENCH_OUT)/guest.bin $(BENCH_OUT)/init
 	@for rig in $(if $(filter both,$(RIG)),intel amd,$(RIG)); do \
 		bench/run $$rig --mitigations $(MITIGATIONS) || exit 1; done
