@@ -119,6 +119,13 @@ void host_guest_exit(struct vcpu *v);
  */
 int host_work_do(struct vcpu *v);
 
+/*
+ * REQ_HOST was set: lets another thread have the vCPU for a while, or waits until it
+ * may run. On the vCPU's thread, loaded, and loaded again when it returns. Sleeps.
+ * ERR_INTR: the run must return to the program.
+ */
+int host_yield(struct vcpu *v);
+
 /* An NMI made the guest exit: run the host's handler, interrupts still off. */
 void host_nmi(void);
 

@@ -168,9 +168,20 @@ struct backend {
 	 */
 	void (*describe)(void (*tell)(void *ctx, const char *name, u64 value), void *ctx);
 
+	/*
+	 * Everything that the hardware keeps of this vCPU, by the manual's number
+	 * (VMCS encoding, offset in the VMCB), and its MSR bitmap from
+	 * DUMP_MSR_BITMAP on. set_field: one field of the guest's state; ERR_PERM for
+	 * those that are not for others to set.
+	 */
+	void (*dump)(struct vcpu *v, void (*fn)(void *arg, u32 id, u64 val), void *arg);
+	int (*set_field)(struct vcpu *v, u32 id, u64 val);
+
 	/* Name of exit reason i, or NULL if there is none. Any time. */
 	const char *(*exit_name)(unsigned i);
 };
+
+#define DUMP_MSR_BITMAP	0x10000
 
 extern const struct backend vmx_backend, svm_backend;
 

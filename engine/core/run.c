@@ -8,6 +8,7 @@
 #include "arch/insn.h"
 #include "../x86/emulate.h"
 #include "event.h"
+#include "recorder.h"
 #include "regs.h"
 
 /* User space is to see the exit that v->uexit describes. */
@@ -54,6 +55,10 @@ static int serve_requests(struct vcpu *v)
 		vcpu_request(v, req & ~REQ_USER);
 		return leave(v, UEXIT_INTR, ERR_INTR);
 	}
+	if ((req & REQ_HOST) && host_yield(v)) {
+		vcpu_request(v, req & ~REQ_HOST);
+		return leave(v, UEXIT_INTR, ERR_INTR);
+	}
 	if (req & REQ_TIMER)
 		lapic_timer_expired(v->lapic);
 	if (req & REQ_INIT)
@@ -73,6 +78,15 @@ static int serve_requests(struct vcpu *v)
 	return 0;
 }
 
+static int halt(struct vcpu *v)
+{
+	u64 since = rdtsc();
+	int rc = host_block(v);
+
+	v->stats.halted_ticks += rdtsc() - since;
+	return rc;
+}
+
 /* Until the vCPU may run. 0 or RUN_RETURN. */
 static int wait_runnable(struct vcpu *v)
 {
@@ -85,22 +99,10 @@ static int wait_runnable(struct vcpu *v)
 			vcpu_request(v, REQ_EVENT);
 			break;
 		}
-		if (v->mp_state != MP_RUNNABLE && host_block(v))
+		if (v->mp_state != MP_RUNNABLE && halt(v))
 			return leave(v, UEXIT_INTR, ERR_INTR);
 	}
 	return 0;
-}
-
-static void record_exit(struct vcpu *v)
-{
-	struct exit_record *t = &v->trace[v->trace_next++ % TRACE_ENTRIES];
-
-	t->tsc = rdtsc();
-	t->rip = v->exit.rip;
-	t->qual = v->exit.qual;
-	t->reason = v->exit.reason;
-	t->cpu = v->cpu;
-	v->stats.exits[v->exit.reason]++;
 }
 
 /* Once into the guest and out again; false: there was something else to do. */
@@ -108,6 +110,7 @@ static bool enter_guest(struct vcpu *v)
 {
 	if (UNLIKELY(!host_guest_enter(v)))
 		return false;
+	record_entry(v);
 	backend->enter(v);
 	record_exit(v);
 	host_guest_exit(v);
@@ -161,6 +164,7 @@ int vcpu_run(struct vcpu *v)
 	int rc;
 
 	v->run_error = 0;
+	record_run(v);
 	rc = finish_user_exit(v);
 	while (!rc) {
 		if (UNLIKELY(v->mp_state != MP_RUNNABLE))
@@ -175,6 +179,6 @@ int vcpu_run(struct vcpu *v)
 			rc = leave(v, UEXIT_INTR, ERR_INTR);
 		}
 	}
-	v->stats.user_exits++;
+	record_leave(v);
 	return v->run_error;
 }

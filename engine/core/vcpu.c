@@ -13,6 +13,7 @@ static void free_parts(struct vcpu *v)
 		emul_session_destroy(v->emul);
 	host_free(v->cpuid);
 	host_free(v->trace);
+	host_free(v->latency);
 	host_free(v);
 }
 
@@ -22,8 +23,9 @@ static int alloc_parts(struct vcpu *v)
 
 	v->cpuid = host_alloc(CPUID_MAX * sizeof(*v->cpuid));
 	v->trace = host_alloc(TRACE_ENTRIES * sizeof(*v->trace));
+	v->latency = host_alloc((EXIT_REASONS + 1) * sizeof(*v->latency));
 	v->emul = emul_session_create(v);
-	if (!v->cpuid || !v->trace || !v->emul)
+	if (!v->cpuid || !v->trace || !v->latency || !v->emul)
 		return ERR_NOMEM;
 	if (vm->irqchip || vm->split_irqchip) {
 		v->lapic = lapic_create(v);
@@ -52,6 +54,7 @@ int vcpu_create(struct vm *vm, u32 id, struct host_vcpu *host, u8 *pio_data,
 	v->pio_data = pio_data;
 	v->cpu = -1;
 	v->user_irq = -1;
+	v->exit.reason = EXIT_NONE;
 	rc = alloc_parts(v);
 	if (!rc)
 		rc = backend->vcpu_create(v);
@@ -175,7 +178,8 @@ void vcpu_raise_nmi(struct vcpu *v)
 
 bool vcpu_runnable(struct vcpu *v)
 {
-	if (LOAD(&v->requests) & (REQ_USER | REQ_SHUTDOWN | REQ_INIT | REQ_SIPI | REQ_TIMER))
+	if (LOAD(&v->requests) &
+	    (REQ_USER | REQ_SHUTDOWN | REQ_INIT | REQ_SIPI | REQ_TIMER | REQ_HOST))
 		return true;
 	if (v->mp_state == MP_HALTED)
 		return vcpu_has_event(v);

@@ -29,6 +29,7 @@ struct emul_session;
 #define REQ_USER	BIT(6)	/* leave to user space now */
 #define REQ_SHUTDOWN	BIT(7)	/* triple fault */
 #define REQ_NMI		BIT(8)	/* an NMI was sent: see nmi_queued */
+#define REQ_HOST	BIT(9)	/* the host wants the vCPU: host_yield() */
 
 /* Values are those of KVM_GET_MP_STATE. */
 enum mp_state {
@@ -160,15 +161,18 @@ struct exit_info {
 #define EXIT_FINAL	BIT(1)
 
 #define EXIT_REASONS	192
-#define TRACE_ENTRIES	256	/* power of two */
+#define TRACE_ENTRIES	1024	/* power of two */
+#define LATENCY_BUCKETS	64	/* powers of two of ticks */
+#define EXIT_NONE	EXIT_REASONS	/* in v->exit.reason before the first exit */
 
 /* One entry of the flight recorder: the last exits of each vCPU. */
 struct exit_record {
 	u64 tsc;
 	u64 rip;
 	u64 qual;
-	u32 reason;
-	u32 cpu;
+	u32 guest_ticks;	/* from the entry to this exit */
+	u16 reason;
+	u16 cpu;
 };
 
 struct vcpu_stats {
@@ -180,6 +184,7 @@ struct vcpu_stats {
 	u64 user_exits;
 	u64 halts;
 	u64 migrations;
+	u64 guest_ticks, user_ticks, halted_ticks;
 };
 
 #define CPUID_MAX	100
@@ -242,8 +247,11 @@ struct vcpu {
 	u64 guest_cr4_reserved;	/* [t] follows CPUID */
 	u64 guest_efer_valid;
 
-	u32 trace_next;
+	/* recorder.h; [t] to write, anyone reads. */
+	u64 entry_tsc, exit_tsc, left_tsc, first_tsc;
+	u64 trace_next;		/* records so far */
 	struct exit_record *trace; /* TRACE_ENTRIES */
+	u32 (*latency)[LATENCY_BUCKETS]; /* by exit reason, and EXIT_NONE */
 	struct vcpu_stats stats;
 };
 

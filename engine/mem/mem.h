@@ -40,6 +40,7 @@ struct mem {
 	void *spare;			/* table pages ready for use, linked */
 	u32 spare_count;
 	u64 table_pages, pages_4k, pages_2m, pages_1g; /* statistics */
+	u64 faults[4];			/* that made a mapping, by its level */
 };
 
 int mem_create(struct vm *vm);

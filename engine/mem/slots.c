@@ -321,6 +321,7 @@ static bool install(struct vm *vm, u64 gpa, u64 seq, u64 generation,
 	struct mem *m = &vm->mem;
 	struct table_garbage garbage = { NULL, 0, false };
 	const struct mem_slot *s;
+	unsigned level;
 	u64 hva;
 	bool ok = false;
 
@@ -332,7 +333,9 @@ static bool install(struct vm *vm, u64 gpa, u64 seq, u64 generation,
 	hva = s->hva + (gpa - s->gpa);
 	if (m->inval_active && hva >= m->inval_start && hva < m->inval_end)
 		goto out;
-	table_map(m, gpa, page->pa.v, fault_level(vm, s, gpa),
+	level = fault_level(vm, s, gpa);
+	m->faults[level]++;
+	table_map(m, gpa, page->pa.v, level,
 		  page->writable && !(s->flags & SLOT_READONLY), &garbage);
 	ok = true;
 out:

@@ -91,4 +91,6 @@ const struct backend svm_backend = {
 	.flush_tlb = svm_flush_tlb,
 	.load_root = svm_load_root,
 	.exit_name = svm_exit_name,
+	.dump = svm_dump_all,
+	.set_field = svm_set_field,
 };

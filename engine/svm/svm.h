@@ -188,6 +188,10 @@ enum exit_action svm_exit_iret(struct svm_vcpu *s);
 enum exit_action svm_exit_db(struct svm_vcpu *s);
 enum exit_action svm_exit_irq_window(struct svm_vcpu *s);
 
+/* inspect.c */
+void svm_dump_all(struct vcpu *v, void (*fn)(void *arg, u32 id, u64 val), void *arg);
+int svm_set_field(struct vcpu *v, u32 id, u64 val);
+
 /* The counters' index of an exit code. */
 static inline unsigned svm_exit_index(u32 code)
 {

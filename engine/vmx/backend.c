@@ -120,4 +120,6 @@ const struct backend vmx_backend = {
 	.flush_tlb = vmx_flush_tlb,
 	.load_root = vmx_load_root,
 	.exit_name = vmx_exit_name,
+	.dump = vmx_dump_all,
+	.set_field = vmx_set_field,
 };

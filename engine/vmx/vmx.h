@@ -257,4 +257,8 @@ void vmx_recover_event(struct vmx_vcpu *x);
 void vmx_dump(struct vcpu *v, void (*fn)(void *arg, const struct vmcs_field *f, u64 val),
 	      void *arg);
 
+/* inspect.c */
+void vmx_dump_all(struct vcpu *v, void (*fn)(void *arg, u32 id, u64 val), void *arg);
+int vmx_set_field(struct vcpu *v, u32 id, u64 val);
+
 #endif

@@ -251,6 +251,13 @@ int host_work_do(struct vcpu *v)
 	return sim.work_result;
 }
 
+int host_yield(struct vcpu *v)
+{
+	(void)v;
+	may_sleep("host_yield");
+	return 0;
+}
+
 bool host_guest_enter(struct vcpu *v)
 {
 	if (sim.irq_off)
