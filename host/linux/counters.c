@@ -44,6 +44,22 @@ static long close_list(struct counter_list *l, void __user *arg)
 	return too_many ? -E2BIG : 0;
 }
 
+/* Where the time went since the first run; all from one clock, so they add up. */
+static void add_times(struct counter_list *l, const struct vcpu *v)
+{
+	const struct vcpu_stats *s = &v->stats;
+	u64 first = READ_ONCE(v->first_tsc), all = first ? rdtsc() - first : 0;
+	u64 user = s->user_ticks, known;
+
+	if (first && !READ_ONCE(v->host->runner))
+		user += rdtsc() - READ_ONCE(v->left_tsc);
+	known = s->guest_ticks + s->halted_ticks + user;
+	add(l, VMM_COUNTER_VCPU, "ticks in the guest", s->guest_ticks);
+	add(l, VMM_COUNTER_VCPU, "ticks in the kernel", all > known ? all - known : 0);
+	add(l, VMM_COUNTER_VCPU, "ticks in user space", user);
+	add(l, VMM_COUNTER_VCPU, "ticks halted", s->halted_ticks);
+}
+
 static void add_vcpu(struct counter_list *l, const struct vcpu *v)
 {
 	static const char *const events[] = {
@@ -67,6 +83,10 @@ static void add_vcpu(struct counter_list *l, const struct vcpu *v)
 	add(l, VMM_COUNTER_VCPU, "pages of 2 MiB", m->pages_2m);
 	add(l, VMM_COUNTER_VCPU, "pages of 1 GiB", m->pages_1g);
 	add(l, VMM_COUNTER_VCPU, "second-level tables", m->table_pages);
+	add(l, VMM_COUNTER_VCPU, "faults mapping 4 KiB", m->faults[1]);
+	add(l, VMM_COUNTER_VCPU, "faults mapping 2 MiB", m->faults[2]);
+	add(l, VMM_COUNTER_VCPU, "faults mapping 1 GiB", m->faults[3]);
+	add_times(l, v);
 }
 
 long vcpu_get_counters(struct host_vcpu *h, void __user *arg)

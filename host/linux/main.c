@@ -20,7 +20,7 @@ MODULE_PARM_DESC(kvm, "also answer on /dev/kvm, where no other module has it");
 
 static dev_t devt;
 static struct cdev ctl_cdev;
-static struct class *ctl_class;
+struct class *vmm_class;
 static struct device *ctl_device;
 
 static const u32 msr_index_max = 256;
@@ -98,6 +98,12 @@ static long ctl_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return get_msr_index_list(user);
 	case VMM_GET_INFO:
 		return ctl_get_info(user);
+	case VMM_CREATE_NAMED:
+		return named_create(user);
+	case VMM_DESTROY:
+		return named_destroy(user);
+	case VMM_LIST:
+		return named_list(user);
 	default:
 		return -ENOTTY;
 	}
@@ -145,7 +151,7 @@ static int ctl_device_add(void)
 	if (!ctl_device)
 		return -ENOMEM;
 	device_initialize(ctl_device);
-	ctl_device->class = ctl_class;
+	ctl_device->class = vmm_class;
 	ctl_device->type = &ctl_type;
 	ctl_device->devt = devt;
 	ctl_device->release = ctl_release;
@@ -168,13 +174,16 @@ static int nodes_create(void)
 	rc = cdev_add(&ctl_cdev, devt, 1);
 	if (rc)
 		goto no_cdev;
-	ctl_class = class_create(THIS_MODULE, "vmm");
-	rc = PTR_ERR_OR_ZERO(ctl_class);
+	vmm_class = class_create(THIS_MODULE, "vmm");
+	rc = PTR_ERR_OR_ZERO(vmm_class);
 	if (rc)
 		goto no_class;
 	rc = ctl_device_add();
 	if (rc)
 		goto no_device;
+	rc = named_init();
+	if (rc)
+		goto no_named;
 	if (kvm) {
 		rc = misc_register(&kvm_device);
 		if (rc) {
@@ -184,9 +193,11 @@ static int nodes_create(void)
 	}
 	return 0;
 no_misc:
+	named_exit();
+no_named:
 	device_unregister(ctl_device);
 no_device:
-	class_destroy(ctl_class);
+	class_destroy(vmm_class);
 no_class:
 	cdev_del(&ctl_cdev);
 no_cdev:
@@ -198,8 +209,9 @@ static void nodes_remove(void)
 {
 	if (kvm)
 		misc_deregister(&kvm_device);
+	named_exit();
 	device_unregister(ctl_device);
-	class_destroy(ctl_class);
+	class_destroy(vmm_class);
 	cdev_del(&ctl_cdev);
 	unregister_chrdev_region(devt, 1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Guest memory in process slots: pages of the VM's address space, kept coherent
- * by the MMU notifier.
+ * by the MMU notifier. Module slots are in slots.c; their addresses tell.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -9,12 +9,20 @@
 #include <linux/pgtable.h>
 #include <linux/uaccess.h>
 
-#include "vmm.h"
+#include "named.h"
+
+static bool in_module(u64 hva)
+{
+	return unlikely(hva & MODULE_COOKIE);
+}
 
 int host_page_get(struct vm *vm, u64 hva, bool write, struct host_page *out)
 {
 	struct page *page;
 	long n;
+
+	if (in_module(hva))
+		return slots_page_get(vm->host, hva, out);
 
 	/* Most pages are there and writable: no lock, and no second fault. */
 	if (get_user_page_fast_only(hva, FOLL_WRITE, &page)) {
@@ -60,6 +68,8 @@ unsigned int host_page_level(struct vm *vm, u64 hva)
 	pud_t *pud, pud_val;
 	pmd_t pmd_val;
 
+	if (in_module(hva))
+		return slots_page_level(vm->host, hva);
 	local_irq_save(flags);
 	pgd = pgd_offset(mm, hva);
 	if (pgd_none(READ_ONCE(*pgd)))
@@ -85,6 +95,8 @@ out:
 
 int host_copy_from(struct vm *vm, void *dst, u64 hva, size_t n)
 {
+	if (in_module(hva))
+		return slots_copy(vm->host, hva, dst, n, false);
 	return copy_from_user(dst, (void __user *)hva, n) ? ERR_FAULT : 0;
 }
 
@@ -92,6 +104,8 @@ int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned int size)
 {
 	u32 small;
 
+	if (in_module(hva))
+		return slots_read_entry(vm->host, hva, val, size);
 	if (size == 8)
 		return get_user(*val, (u64 __user *)hva) ? ERR_FAULT : 0;
 	if (get_user(small, (u32 __user *)hva))
@@ -135,6 +149,8 @@ fault:
 
 int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
+	if (in_module(hva))
+		return slots_copy(vm->host, hva, (void *)src, n, true);
 	return copy_to_user((void __user *)hva, src, n) ? ERR_FAULT : 0;
 }
 
@@ -153,6 +169,8 @@ do {									\
 
 int host_cmpxchg(struct vm *vm, u64 hva, u64 old, u64 val, unsigned int size)
 {
+	if (in_module(hva))
+		return slots_cmpxchg(vm->host, hva, old, val, size);
 	switch (size) {
 	case 1: SWAP(u8);
 	case 2: SWAP(u16);

@@ -9,21 +9,31 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vmm.h"
-#include <vellum/vmm.h>
+#include "named.h"
 
 /* -- On and off a CPU --------------------------------------------------------- */
 
-static void load(struct host_vcpu *h)
+static void arrive(struct host_vcpu *h, int cpu)
+{
+	struct vcpu *v = h->v;
+
+	/* Who asks about it from elsewhere does not make it a migration. */
+	if (v->cpu != cpu && v->cpu >= 0 && h->runner == current)
+		v->stats.migrations++;
+	WRITE_ONCE(v->cpu, cpu);
+	backend->vcpu_load(v, cpu);
+}
+
+void vcpu_load_here(struct host_vcpu *h)
 {
 	int cpu = get_cpu();
 
 	preempt_notifier_register(&h->preempt);
-	backend->vcpu_load(h->v, cpu);
+	arrive(h, cpu);
 	put_cpu();
 }
 
-static void unload(struct host_vcpu *h)
+void vcpu_unload_here(struct host_vcpu *h)
 {
 	preempt_disable();
 	backend->vcpu_put(h->v);
@@ -35,7 +45,7 @@ static void sched_in(struct preempt_notifier *n, int cpu)
 {
 	struct host_vcpu *h = container_of(n, struct host_vcpu, preempt);
 
-	backend->vcpu_load(h->v, cpu);
+	arrive(h, cpu);
 }
 
 static void sched_out(struct preempt_notifier *n, struct task_struct *next)
@@ -213,6 +223,68 @@ static long run(struct host_vcpu *h)
 	return rc;
 }
 
+/* A reset was asked for by name: the program sees it before the guest runs. */
+static bool reset_asked(struct host_vcpu *h)
+{
+	struct named *n = h->vm->named;
+
+	if (!n || h->v->id || !READ_ONCE(n->reset_pending) || !xchg(&n->reset_pending, false))
+		return false;
+	h->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	h->run->system_event.type = KVM_SYSTEM_EVENT_RESET;
+	h->run->system_event.ndata = 0;
+	h->pending = false;
+	return true;
+}
+
+/* Was the program asked something that its next run answers? Keep the question. */
+static void note_pending(struct host_vcpu *h)
+{
+	const struct uexit *u = &h->v->uexit;
+
+	h->pending = u->kind == UEXIT_PIO || u->kind == UEXIT_MMIO;
+	if (u->kind == UEXIT_PIO && !u->pio.in)
+		memcpy(h->pending_data, h->pio, sizeof(h->pending_data));
+}
+
+/* Another client has died over this exit, or has given up: the next one's turn. */
+static void show_pending(struct host_vcpu *h)
+{
+	const struct uexit *u = &h->v->uexit;
+
+	/* Longer ones are still in the page, which nobody writes for an OUT. */
+	if (u->kind == UEXIT_PIO && !u->pio.in)
+		memcpy(h->pio, h->pending_data, sizeof(h->pending_data));
+	store_common(h);
+	store_exit(h);
+}
+
+static long run_as(struct host_vcpu *h, struct file *file)
+{
+	bool first = h->client != file;
+	long rc;
+
+	/* While its thread lets somebody have a look: host_yield(). */
+	if (h->runner)
+		return -EBUSY;
+	if (h->vm->named && reset_asked(h))
+		return 0;
+	WRITE_ONCE(h->client, file);
+	if (unlikely(first && h->pending)) {
+		show_pending(h);
+		return 0;
+	}
+	if (named_paused(h->vm))
+		vcpu_request(h->v, REQ_HOST);
+	WRITE_ONCE(h->started, true);
+	WRITE_ONCE(h->runner, current);
+	rc = run(h);
+	WRITE_ONCE(h->runner, NULL);
+	if (h->vm->named)
+		note_pending(h);
+	return rc;
+}
+
 /* -- ioctls ------------------------------------------------------------------- */
 
 static long set_signal_mask(struct host_vcpu *h, struct kvm_signal_mask __user *user)
@@ -252,20 +324,33 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	void __user *user = (void __user *)arg;
 	long rc;
 
-	if (current->mm != h->vm->mm)
-		return -EIO;
-	if (mutex_lock_killable(&h->mutex))
+	if (h->vm->named ? READ_ONCE(h->vm->named->dead) : current->mm != h->vm->mm)
+		return h->vm->named ? -ENODEV : -EIO;
+	if (cmd == KVM_RUN) {
+		if (h->vm->named && READ_ONCE(h->runner))
+			return -EBUSY;
+		if (mutex_lock_killable(&h->mutex))
+			return -EINTR;
+		vcpu_load_here(h);
+		rc = arg ? -EINVAL : run_as(h, file);
+		vcpu_unload_here(h);
+		mutex_unlock(&h->mutex);
+		return rc;
+	}
+	if (vcpu_inspect_unlocked(h, cmd, user, &rc))
+		return rc;
+	if (vcpu_lock(h))
 		return -EINTR;
-	load(h);
+	vcpu_load_here(h);
 	switch (cmd) {
-	case KVM_RUN: rc = arg ? -EINVAL : run(h); break;
 	case KVM_SET_SIGNAL_MASK: rc = set_signal_mask(h, user); break;
 	case VMM_SET_TRAPS: rc = set_traps(h, user); break;
-	case VMM_GET_COUNTERS: rc = vcpu_get_counters(h, user); break;
+	case VMM_GET_STATE:
+	case VMM_SET_FIELD: rc = vcpu_inspect(h, cmd, user); break;
 	default: rc = vcpu_state_ioctl(h, cmd, user); break;
 	}
-	unload(h);
-	mutex_unlock(&h->mutex);
+	vcpu_unload_here(h);
+	vcpu_unlock(h);
 	return rc;
 }
 
@@ -316,6 +401,7 @@ static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct host_vcpu *h = file->private_data;
 
+	cmpxchg(&h->client, file, NULL);
 	host_vm_put(h->vm);
 	return 0;
 }
@@ -338,6 +424,7 @@ static struct host_vcpu *alloc_host_vcpu(struct host_vm *vm)
 	h->vm = vm;
 	mutex_init(&h->mutex);
 	init_waitqueue_head(&h->wait);
+	init_waitqueue_head(&h->handed);
 	preempt_notifier_init(&h->preempt, &preempt_ops);
 	h->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	h->pio = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -371,9 +458,9 @@ static long create_vcpu(struct host_vm *vm, struct host_vcpu *h, u32 id)
 		fput(file);		/* later, and drops the reference */
 		return rc;
 	}
-	load(h);
+	vcpu_load_here(h);
 	vcpu_reset(h->v, false);
-	unload(h);
+	vcpu_unload_here(h);
 	vcpu_publish(h->v);
 	fd_install(fd, file);
 	return fd;
@@ -393,4 +480,24 @@ long vcpu_dev_create(struct host_vm *vm, u32 id)
 	rc = create_vcpu(vm, h, id);
 	mutex_unlock(&vm->lock);
 	return rc;
+}
+
+/* A further descriptor of a vCPU that is there. */
+long vcpu_dev_open(struct host_vm *vm, unsigned long id)
+{
+	struct host_vcpu *h;
+	int fd;
+
+	mutex_lock(&vm->lock);
+	for (h = vm->vcpus; h; h = h->next)
+		if (h->v && h->v->id == id)
+			break;
+	mutex_unlock(&vm->lock);
+	if (!h)
+		return -ENOENT;
+	refcount_inc(&vm->refs);	/* the file's */
+	fd = anon_inode_getfd("vmm-vcpu", &vcpu_fops, h, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		host_vm_put(vm);
+	return fd;
 }

@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vmm.h"
+#include "named.h"
 
 atomic_t vm_count;
 
@@ -71,7 +71,10 @@ static void destroy(struct host_vm *h)
 		free_host_vcpu(vcpu);
 	}
 	cpus_put();
-	mmdrop(h->mm);
+	if (h->named)
+		named_free(h);
+	if (h->mm)
+		mmdrop(h->mm);
 	kfree(h);
 	atomic_dec(&vm_count);
 }
@@ -82,7 +85,21 @@ void host_vm_put(struct host_vm *h)
 		destroy(h);
 }
 
-static struct host_vm *create(int *err)
+/* A process VM is bound to the caller's address space, whose changes it follows. */
+static int bind(struct host_vm *h)
+{
+	int rc;
+
+	mmgrab(current->mm);
+	h->mm = current->mm;
+	h->notifier.ops = &notifier_ops;
+	rc = mmu_notifier_register(&h->notifier, h->mm);
+	h->notifier_on = !rc;
+	return rc;
+}
+
+/* If it fails, named is still the caller's. */
+struct host_vm *host_vm_create(struct named *named, int *err)
 {
 	struct host_vm *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
 
@@ -98,16 +115,13 @@ static struct host_vm *create(int *err)
 	h->vm = vm_create(h, err);
 	if (!h->vm)
 		goto no_vm;
-	mmgrab(current->mm);
-	h->mm = current->mm;
 	atomic_inc(&vm_count);
-	h->notifier.ops = &notifier_ops;
-	*err = mmu_notifier_register(&h->notifier, h->mm);
+	h->named = named;
+	*err = named ? 0 : bind(h);
 	if (*err) {
 		destroy(h);
 		return NULL;
 	}
-	h->notifier_on = true;
 	return h;
 no_vm:
 	cpus_put();
@@ -120,6 +134,11 @@ no_cpus:
 
 long vm_check_extension(struct host_vm *h, unsigned long cap)
 {
+	/* What a named VM does not take: vellum/named.h. */
+	if (h && h->named && (cap == KVM_CAP_USER_MEMORY || cap == KVM_CAP_SYNC_MMU ||
+			      cap == KVM_CAP_IRQFD || cap == KVM_CAP_IOEVENTFD ||
+			      cap == KVM_CAP_IOEVENTFD_ANY_LENGTH))
+		return 0;
 	switch (cap) {
 	case KVM_CAP_IRQCHIP:
 	case KVM_CAP_HLT:
@@ -193,13 +212,10 @@ static long set_identity_map(struct host_vm *h, void __user *arg)
 	return copy_from_user(&addr, arg, sizeof(addr)) ? -EFAULT : 0;
 }
 
-static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+long vm_ioctl_common(struct host_vm *h, unsigned int cmd, unsigned long arg)
 {
-	struct host_vm *h = file->private_data;
 	void __user *user = (void __user *)arg;
 
-	if (current->mm != h->mm)
-		return -EIO;
 	switch (cmd) {
 	case KVM_CHECK_EXTENSION:
 		return vm_check_extension(h, arg);
@@ -214,6 +230,13 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	default:
 		return vm_irq_ioctl(h, cmd, user);
 	}
+}
+
+static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct host_vm *h = file->private_data;
+
+	return current->mm == h->mm ? vm_ioctl_common(h, cmd, arg) : -EIO;
 }
 
 static int vm_release(struct inode *inode, struct file *file)
@@ -235,7 +258,7 @@ long vm_dev_create(void)
 	struct host_vm *h;
 	int rc;
 
-	h = create(&rc);
+	h = host_vm_create(NULL, &rc);
 	if (!h)
 		return rc;
 	rc = anon_inode_getfd("vmm-vm", &vm_fops, h, O_RDWR | O_CLOEXEC);

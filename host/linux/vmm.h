@@ -43,7 +43,8 @@ struct host_vm {
 	struct vm *vm;			/* constant */
 	refcount_t refs;
 	struct mutex lock;		/* set-up: vCPUs, slots, irqchip, routes */
-	struct mm_struct *mm;		/* address space of process slots */
+	struct named *named;		/* constant; NULL: a VM of one process */
+	struct mm_struct *mm;		/* address space of process slots; or NULL */
 	struct mmu_notifier notifier;
 	bool notifier_on;
 	struct host_vcpu *vcpus;	/* all, linked; freed with the VM */
@@ -66,6 +67,13 @@ struct host_vcpu {
 	u8 *pio;			/* page 1 */
 	sigset_t sigset;
 	bool sigset_active;
+	struct file *client;		/* mutex: who ran it last */
+	struct task_struct *runner;	/* is in KVM_RUN; written under mutex */
+	bool started;			/* has run at some time */
+	bool pending;			/* mutex: the client has an exit to answer */
+	u8 pending_data[8];		/* what an OUT wrote */
+	atomic_t waiting;		/* threads that want it: host_yield() */
+	wait_queue_head_t handed;	/* ... and have got it */
 };
 
 #define VCPU_MAP_PAGES	2
@@ -74,12 +82,18 @@ struct host_vcpu {
 long vcpu_state_ioctl(struct host_vcpu *h, unsigned int cmd, void __user *arg);
 
 /* vm.c */
+struct named;
+struct host_vm *host_vm_create(struct named *named, int *err);
+long vm_ioctl_common(struct host_vm *h, unsigned int cmd, unsigned long arg);
 long vm_dev_create(void);
 void host_vm_put(struct host_vm *h);
 long vm_check_extension(struct host_vm *h, unsigned long cap);
 
 /* vcpu.c */
 long vcpu_dev_create(struct host_vm *h, u32 id);
+long vcpu_dev_open(struct host_vm *h, unsigned long id);
+void vcpu_load_here(struct host_vcpu *h);
+void vcpu_unload_here(struct host_vcpu *h);
 void free_host_vcpu(struct host_vcpu *h);
 
 /* irq_ioctl.c: lock held as it needs. */
@@ -93,6 +107,25 @@ void vm_eventfds_release(struct host_vm *h);
 /* counters.c */
 long vcpu_get_counters(struct host_vcpu *h, void __user *arg);
 long ctl_get_info(void __user *arg);
+
+/* named.c */
+int named_init(void);
+void named_exit(void);
+long named_create(void __user *arg);
+long named_destroy(void __user *arg);
+long named_list(void __user *arg);
+void named_free(struct host_vm *h);
+
+/*
+ * inspect.c: the vCPU for an ioctl of this thread. If another one runs it, that is
+ * kicked out of the guest and waits. 0 or -EINTR.
+ */
+int vcpu_lock(struct host_vcpu *h);
+void vcpu_unlock(struct host_vcpu *h);
+/* What needs no lock (true: *rc is the answer), and what needs it. */
+bool vcpu_inspect_unlocked(struct host_vcpu *h, unsigned int cmd, void __user *arg, long *rc);
+long vcpu_inspect(struct host_vcpu *h, unsigned int cmd, void __user *arg);
+u64 vcpu_total_exits(const struct vcpu *v);
 
 /* cpus.c: virtualisation is on while anyone uses it. */
 int cpus_get(void);
@@ -110,5 +143,6 @@ extern atomic64_t host_pages;
 extern atomic_t vm_count;
 
 extern struct file_operations ctl_fops;
+extern struct class *vmm_class;
 
 #endif

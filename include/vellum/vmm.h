@@ -90,4 +90,6 @@ struct vmm_exit_trap {
 	__u64 cr2;		/* of a page fault */
 };
 
+#include "named.h"
+
 #endif
