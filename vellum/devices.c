@@ -78,7 +78,10 @@ static void console_input(void *opaque)
 {
 	struct machine *m = opaque;
 
-	uart_kick(&m->uart);
+	if (m->cfg->keyboard)
+		board_type(m);
+	else
+		uart_kick(&m->uart);
 }
 
 struct irq_line machine_line(struct machine *m, unsigned int number)
@@ -95,6 +98,8 @@ static void init_uart(struct machine *m)
 		.send = console_send, .flush = console_flush,
 		.opaque = m->console,
 	};
+	if (m->cfg->keyboard)
+		m->uart.backend.take = NULL;
 	m->uart.irq = machine_line(m, COM1_IRQ);
 	/* Linux drops what comes too early; a flat guest may poll. */
 	m->uart.hold_unless_rda = !m->cfg->flat && !m->cfg->rom;
@@ -158,14 +163,14 @@ int machine_add_devices(struct machine *m, struct vmm_error *e)
 
 	if (board_add(m, e))
 		return -1;
-	/* PCI devices come here. */
-	if (board_finish(m, e))
+	if (machine_add_storage(m, e) || board_finish(m, e))
 		return -1;
 
 	uart_reset(&m->uart);
 	i8042_reset(&m->i8042);
 	rtc_reset(&m->rtc, m->ram.low_end, m->ram.high_end - RAM_HIGH_BASE);
 	pm_reset(&m->pm);
+	board_fill_cmos(m);
 	return 0;
 }
 
@@ -174,5 +179,6 @@ void machine_remove_devices(struct machine *m)
 	m->console->input = NULL;
 	uart_reset(&m->uart);	/* hands unread input back */
 	rtc_fini(&m->rtc);
+	machine_remove_storage(m);
 	board_remove(m);
 }

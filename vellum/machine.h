@@ -24,6 +24,7 @@
 #include "evloop.h"
 #include "load/boot.h"
 #include "memory.h"
+#include "storage.h"
 
 #define CPUS_MAX	64
 #define FLAT_MAX	8
@@ -50,6 +51,7 @@ struct machine_config {
 	struct image_file com2;		/* takes COM2's output */
 	bool debug_port;		/* firmware's, 0x402 */
 	bool keyboard;			/* input is typed, not on COM1 */
+	struct storage *storage;	/* disks and CDs; NULL = none */
 	const char *state;		/* changes to the first vCPU's state */
 	const char *state_name;		/* the file that it came from */
 	uint32_t traps;			/* VMM_TRAP_* */
@@ -117,6 +119,7 @@ struct machine {
 	struct pm pm;
 	struct misc misc;
 	struct board board;
+	struct machine_storage storage;
 	uint8_t gsi[GSI_WIRES];		/* who asserts it, by enum gsi_source */
 	struct machine_end end;
 	volatile sig_atomic_t stopping;	/* read without the lock */

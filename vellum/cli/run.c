@@ -14,6 +14,7 @@ enum {
 	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
+	OPT_DISK, OPT_CDROM,
 };
 
 static const struct option_spec specs[] = {
@@ -40,12 +41,20 @@ static const struct option_spec specs[] = {
 	{ "trap", "LIST", OPT_TRAP, "end when the guest executes one of these: vmcall,cpuid,rdtsc,hlt..." },
 	{ "pci", NULL, OPT_PCI, "a PCI bus even if nothing is on it" },
 	{ "com2", "FILE", OPT_COM2, "write what the guest sends to its second serial port to FILE" },
+	{ "disk", "FILE", OPT_DISK, "disk image or block device: FILE[,ro][,bus=virtio|ata]; may be repeated" },
+	{ "cdrom", "FILE", OPT_CDROM, "CD image (ISO 9660)" },
 	{ "keyboard", NULL, OPT_KEYBOARD, "input goes to the guest's keyboard, not to its serial port" },
 	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
 
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
+
+/* What is booted from disk if nothing else is said. */
+#define DEFAULT_BIOS	"/usr/share/seabios/bios-256k.bin"
+
+/* Not on the stack: each disk has a good deal of state. */
+static struct storage the_storage;
 
 struct run_options {
 	struct machine_config cfg;
@@ -144,6 +153,11 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_DEBUG_PORT: o->cfg.debug_port = o->cfg.pci = true; return 0;
 	case OPT_PCI: o->cfg.pci = true; return 0;
 	case OPT_COM2: o->fw.com2 = value; o->cfg.pci = true; return 0;
+	case OPT_DISK:
+	case OPT_CDROM:
+		o->cfg.storage = &the_storage;
+		o->cfg.pci = true;
+		return storage_parse(&the_storage, value, id == OPT_CDROM);
 	case OPT_KEYBOARD: o->cfg.keyboard = o->cfg.pci = true; return 0;
 	default: return -1;
 	}
@@ -286,6 +300,8 @@ static int open_files(struct run_options *o)
 		return report(&e);
 	if (o->initrd && image_open(&o->cfg.initrd, "--initrd", o->initrd, &e))
 		return report(&e);
+	if (o->cfg.storage && storage_open(o->cfg.storage, &e))
+		return report(&e);
 	return STATUS_OK;
 }
 
@@ -294,6 +310,9 @@ static int check(struct run_options *o)
 	if (o->fw.vars && !o->fw.firmware && !o->fw.bios)
 		return usage_error("--vars", o->fw.vars,
 				   "needs --firmware FILE as well");
+	if (o->cfg.storage && !o->kernel && !o->n_flat && !o->fw.firmware &&
+	    !o->fw.bios)
+		o->fw.bios = DEFAULT_BIOS;
 	if (o->fw.bios || o->fw.firmware || o->fw.loads)
 		return check_firmware(o);
 	return o->n_flat ? check_flat(o) : check_linux(o);
@@ -329,6 +348,7 @@ int cmd_run(int argc, char **argv)
 	if (status == STATUS_OK)
 		status = session_run(&o.cfg);
 
+	storage_close(&the_storage);
 	image_close(&o.cfg.kernel);
 	image_close(&o.cfg.initrd);
 	close_firmware(&o.cfg);

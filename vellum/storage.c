@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "machine.h"
+
+#define CD_SECTOR	2048u
+
+/* ---- the session's ---- */
+
+static bool ends_with(const char *s, size_t len, const char *end)
+{
+	size_t n = strlen(end);
+
+	return len > n && !strncmp(s + len - n, end, n);
+}
+
+static int refuse(const char *option, const char *value, const char *why)
+{
+	fprintf(stderr, "vellum: %s %s: %s\n", option, value, why);
+	return -1;
+}
+
+/*
+ * Takes words off the end, since a file's name may hold commas; a name that
+ * ends like a word can be given by another path ("./a,ro" no more than "a,ro",
+ * but by a link).
+ */
+static int parse_words(struct storage_unit *u, const char *value, size_t *len)
+{
+	const char *comma;
+
+	for (;;) {
+		if (ends_with(value, *len, ",ro")) {
+			u->readonly = true;
+			*len -= strlen(",ro");
+		} else if (ends_with(value, *len, ",bus=virtio")) {
+			u->bus = STORAGE_VIRTIO;
+			*len -= strlen(",bus=virtio");
+		} else if (ends_with(value, *len, ",bus=ata")) {
+			u->bus = STORAGE_ATA;
+			*len -= strlen(",bus=ata");
+		} else {
+			break;
+		}
+	}
+	comma = memrchr(value, ',', *len);
+	if (comma && !strncmp(comma, ",bus=", 5))
+		return refuse("--disk", value, "the buses are virtio and ata");
+	return 0;
+}
+
+int storage_parse(struct storage *s, const char *value, bool cdrom)
+{
+	const char *option = cdrom ? "--cdrom" : "--disk";
+	struct storage_unit *u = &s->unit[s->n];
+	size_t len = strlen(value);
+
+	if (s->n == STORAGE_MAX)
+		return refuse(option, value, "more than 8 disks and CDs");
+	memset(u, 0, sizeof(*u));
+	u->cdrom = u->readonly = cdrom;
+	u->bus = cdrom ? STORAGE_ATA : STORAGE_VIRTIO;
+	if (!cdrom && parse_words(u, value, &len))
+		return -1;
+	if (!len || value[0] == ',')
+		return refuse(option, value, "a file is missing");
+	u->path = strndup(value, len);
+	if (!u->path)
+		return refuse(option, value, "out of memory");
+	snprintf(u->name, sizeof(u->name), "%s %.48s", option, u->path);
+	snprintf(u->id, sizeof(u->id), "vellum-%s%u", cdrom ? "cd" : "disk",
+		 s->n);
+	s->n++;
+	return 0;
+}
+
+int storage_open(struct storage *s, struct vmm_error *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		struct storage_unit *u = &s->unit[i];
+		struct block_options o = {
+			.option = u->cdrom ? "--cdrom" : "--disk",
+			.path = u->path, .readonly = u->readonly,
+			.sector = u->cdrom ? CD_SECTOR : BLOCK_SECTOR,
+		};
+
+		if (disk_open(&u->disk, &o, DISK_BEST, e))
+			return -1;
+		u->open = true;
+	}
+	return 0;
+}
+
+void storage_close(struct storage *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		if (s->unit[i].open)
+			disk_close(&s->unit[i].disk);
+		free(s->unit[i].path);
+	}
+	s->n = 0;
+}
+
+/* ---- the machine's ---- */
+
+static int ioeventfd(void *opaque, uint64_t addr, int fd, bool on)
+{
+	struct machine *m = opaque;
+	/* Any length spares the kernel side decoding the instruction. */
+	uint32_t len = vmm_vm_cap(&m->vm, KVM_CAP_IOEVENTFD_ANY_LENGTH) > 0 ?
+		       0 : 2;
+
+	return vmm_vm_ioeventfd(&m->vm, addr, len, false, fd, on);
+}
+
+static int add_virtio(struct machine *m, unsigned int i)
+{
+	struct storage_unit *u = &m->cfg->storage->unit[i];
+	struct virtio_host host = {
+		.ioeventfd = vmm_vm_cap(&m->vm, KVM_CAP_IOEVENTFD) > 0 ?
+			     ioeventfd : NULL,
+		.opaque = m, .loop = m->loop,
+	};
+	struct virtio_blk *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return -1;
+	if (virtio_blk_add(b, &m->board.pci, PCI_ANY_SLOT, &u->disk, u->name,
+			   u->id, m->cfg->cpus, &host)) {
+		free(b);
+		return -1;
+	}
+	m->storage.blk[i] = b;
+	return 0;
+}
+
+int machine_add_storage(struct machine *m, struct vmm_error *e)
+{
+	unsigned int i;
+
+	if (!m->cfg->storage)
+		return 0;
+	for (i = 0; i < m->cfg->storage->n; i++)
+		if (add_virtio(m, i))
+			return vmm_fail(e, VMM_ERR_HOST,
+				"%s: no memory, file descriptor or PCI slot for its controller",
+				m->cfg->storage->unit[i].name);
+	return 0;
+}
+
+void machine_remove_storage(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < STORAGE_MAX; i++) {
+		if (!m->storage.blk[i])
+			continue;
+		virtio_blk_remove(m->storage.blk[i]);
+		free(m->storage.blk[i]);
+		m->storage.blk[i] = NULL;
+	}
+}
