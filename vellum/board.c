@@ -176,6 +176,46 @@ static void init_com2(struct machine *m)
 	uart_reset(&b->com2);
 }
 
+/* ---- keyboard ---- */
+
+/* As fast as a firmware's short buffer can be expected to be read. */
+#define KEY_NS		20000000ull
+
+void board_type(struct machine *m)
+{
+	struct board *b = &m->board;
+	uint64_t now = ev_now();
+	uint8_t c;
+
+	if (b->typing.deadline != EV_NEVER || b->keyboard.count ||
+	    !console_take(m->console, &c, 1))
+		return;
+	keyboard_type(&b->keyboard, c);
+	i8042_kick(&m->i8042);
+	ev_timer_set(&b->typing, now + KEY_NS);
+}
+
+static void type_next(void *opaque)
+{
+	struct machine *m = opaque;
+	struct board *b = &m->board;
+
+	/* The guest has not read the last one: look again later. */
+	if (b->keyboard.count)
+		ev_timer_set(&b->typing, ev_now() + KEY_NS);
+	else
+		board_type(m);
+}
+
+static int init_keyboard(struct machine *m)
+{
+	struct board *b = &m->board;
+
+	m->i8042.keyboard = &b->keyboard;
+	m->i8042.irq = machine_line(m, I8042_IRQ);
+	return ev_timer_init(m->loop, &b->typing, type_next, m);
+}
+
 /* ---- together ---- */
 
 static int add(struct bus *bus, uint64_t base, uint64_t len, unsigned int width,
@@ -259,7 +299,7 @@ int board_add(struct machine *m, struct vmm_error *e)
 	};
 	if (init_bus(m))
 		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
-	if (wire(m) || hpet_init(&b->hpet, m->loop) ||
+	if (wire(m) || hpet_init(&b->hpet, m->loop) || init_keyboard(m) ||
 	    q35_add(&b->q35, &b->pci))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the board's devices do not fit onto the buses");
@@ -277,6 +317,26 @@ int board_finish(struct machine *m, struct vmm_error *e)
 	return 0;
 }
 
+/* Places that every PC's firmware knows, and SeaBIOS's for what QEMU tells. */
+#define CMOS_EQUIPMENT		0x14
+#define EQUIPMENT_FPU		0x02u
+#define CMOS_BOOT_ORDER_2	0x38	/* upper half: the third choice */
+#define CMOS_BOOT_ORDER		0x3d	/* lower half: the first */
+#define CMOS_OTHER_CPUS		0x5f
+enum { BOOT_FLOPPY = 1, BOOT_DISK = 2, BOOT_CDROM = 3 };
+
+void board_fill_cmos(struct machine *m)
+{
+	uint8_t *ram = m->rtc.ram;
+
+	if (!m->board.present)
+		return;
+	ram[CMOS_EQUIPMENT] = EQUIPMENT_FPU;
+	ram[CMOS_BOOT_ORDER] = BOOT_CDROM << 4 | BOOT_DISK;
+	ram[CMOS_BOOT_ORDER_2] = BOOT_FLOPPY << 4;
+	ram[CMOS_OTHER_CPUS] = (uint8_t)(m->cfg->cpus - 1);
+}
+
 void board_remove(struct machine *m)
 {
 	struct board *b = &m->board;
@@ -284,6 +344,8 @@ void board_remove(struct machine *m)
 	if (b->present) {
 		pci_bus_fini(&b->pci);
 		hpet_fini(&b->hpet);
+		if (b->typing.loop)
+			ev_timer_fini(&b->typing);
 		fwcfg_fini(&b->fwcfg);
 		free(b->route);
 	}

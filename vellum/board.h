@@ -10,6 +10,7 @@
 #include "dev/fwcfg.h"
 #include "dev/hpet.h"
 #include "dev/isa.h"
+#include "dev/keyboard.h"
 #include "dev/pci.h"
 #include "dev/q35.h"
 #include "dev/uart.h"
@@ -27,6 +28,8 @@ struct board {
 	struct bus_range pm;		/* where the guest put it */
 	bool pm_open;
 	struct isa isa;
+	struct keyboard keyboard;
+	struct ev_timer typing;		/* when the next key may come */
 	struct hpet hpet;
 	struct uart com2;
 	int com2_fd;			/* its output goes here; -1 = nowhere */
@@ -45,6 +48,10 @@ bool board_wanted(const struct machine_config *cfg);
 int board_load_firmware(struct machine *m, struct vmm_error *e);
 /* All of it onto the buses: after the other devices' lines are set. */
 int board_add(struct machine *m, struct vmm_error *e);
+/* There is input to type. */
+void board_type(struct machine *m);
+/* What firmware looks up in CMOS besides memory: after rtc_reset(). */
+void board_fill_cmos(struct machine *m);
 /* After the last PCI device: what firmware would do, if there is none. */
 int board_finish(struct machine *m, struct vmm_error *e);
 void board_remove(struct machine *m);

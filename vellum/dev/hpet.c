@@ -136,6 +136,8 @@ static void expire(struct hpet *h, unsigned int i, uint64_t now)
 		if (t->config & T_32)
 			t->comparator &= 0xffffffff;
 		arm(h, t);
+		if (t->due - now < PERIOD_MIN)
+			t->due = now + PERIOD_MIN;
 	} else if (t->config & T_32) {
 		arm(h, t);	/* after the counter's next wrap */
 	}

@@ -16,7 +16,7 @@
 #define HPET_ADDRESS	0xfed00000u
 #define HPET_SIZE	0x400u
 #define HPET_TIMERS	3u
-#define HPET_ID		0x8086a201u	/* low half of the capabilities */
+#define HPET_ID		0x80862201u	/* low half of the capabilities */
 
 struct hpet_timer {
 	uint64_t config, comparator, period, message;

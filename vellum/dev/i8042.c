@@ -15,6 +15,7 @@
 #define CMD_KBD_TEST	0xabu
 #define CMD_KBD_DISABLE	0xadu
 #define CMD_KBD_ENABLE	0xaeu
+#define CMD_WRITE_KBD	0xd2u	/* as if the keyboard had sent it */
 #define CMD_READ_OUT	0xd0u
 #define CMD_WRITE_OUT	0xd1u
 #define CMD_PULSE	0xf0u	/* low nibble: lines that stay high */
@@ -22,6 +23,10 @@
 #define SELF_TEST_OK	0x55u
 #define PORT_TEST_DEAD	0x01u	/* "clock line stuck low": nothing there */
 
+#define PORT_TEST_OK	0x00u
+
+#define CTR_KBD_IRQ	0x01u
+#define CTR_TRANSLATE	0x40u
 #define CTR_KBD_DISABLE	0x10u
 #define CTR_AUX_DISABLE	0x20u
 #define CTR_SYSTEM	0x04u
@@ -34,10 +39,28 @@
 
 #define CF9_RESET	0x04u
 
+static void update_irq(struct i8042 *k)
+{
+	irq_set(&k->irq, k->out_full && k->command_byte & CTR_KBD_IRQ);
+}
+
 static void answer(struct i8042 *k, uint8_t v)
 {
 	k->out = v;
 	k->out_full = true;
+	update_irq(k);
+}
+
+/* Moves what the keyboard has into the output buffer, a byte at a time. */
+void i8042_kick(struct i8042 *k)
+{
+	uint8_t v;
+
+	if (k->keyboard && !k->out_full &&
+	    !(k->command_byte & CTR_KBD_DISABLE) &&
+	    keyboard_take(k->keyboard, k->command_byte & CTR_TRANSLATE, &v))
+		answer(k, v);
+	update_irq(k);
 }
 
 static void set_output_port(struct i8042 *k, uint8_t v)
@@ -50,10 +73,13 @@ static void set_output_port(struct i8042 *k, uint8_t v)
 static uint64_t data_read(void *dev, uint64_t offset, unsigned int size)
 {
 	struct i8042 *k = dev;
+	uint8_t v = k->out;
 
 	(void)offset, (void)size;
 	k->out_full = false;
-	return k->out;
+	update_irq(k);		/* an edge for each byte */
+	i8042_kick(k);
+	return v;
 }
 
 static void data_write(void *dev, uint64_t offset, unsigned int size,
@@ -68,7 +94,14 @@ static void data_write(void *dev, uint64_t offset, unsigned int size,
 		k->command_byte = (uint8_t)value;
 	else if (pending == CMD_WRITE_OUT)
 		set_output_port(k, (uint8_t)value);
-	/* Anything else is for a keyboard, and there is none to answer. */
+	else if (pending == CMD_WRITE_KBD)
+		answer(k, (uint8_t)value);
+	else if (k->keyboard) {
+		/* What is for the keyboard also starts its clock. */
+		k->command_byte &= (uint8_t)~CTR_KBD_DISABLE;
+		keyboard_send(k->keyboard, (uint8_t)value);
+	}
+	i8042_kick(k);
 }
 
 static uint64_t command_read(void *dev, uint64_t offset, unsigned int size)
@@ -94,6 +127,7 @@ static void command_write(void *dev, uint64_t offset, unsigned int size,
 		break;
 	case CMD_WRITE_BYTE:
 	case CMD_WRITE_OUT:
+	case CMD_WRITE_KBD:
 		k->pending = cmd;
 		break;
 	case CMD_AUX_DISABLE:
@@ -107,12 +141,15 @@ static void command_write(void *dev, uint64_t offset, unsigned int size,
 		break;
 	case CMD_KBD_ENABLE:
 		k->command_byte &= (uint8_t)~CTR_KBD_DISABLE;
+		i8042_kick(k);
 		break;
 	case CMD_SELF_TEST:
 		k->command_byte |= CTR_SYSTEM;
 		answer(k, SELF_TEST_OK);
 		break;
 	case CMD_KBD_TEST:
+		answer(k, k->keyboard ? PORT_TEST_OK : PORT_TEST_DEAD);
+		break;
 	case CMD_AUX_TEST:
 		answer(k, PORT_TEST_DEAD);
 		break;
@@ -180,4 +217,7 @@ void i8042_reset(struct i8042 *k)
 	k->out = 0;
 	k->out_full = false;
 	k->cf9 = 0;
+	if (k->keyboard)
+		keyboard_reset(k->keyboard);
+	update_irq(k);
 }

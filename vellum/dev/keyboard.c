@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "keyboard.h"
+
+#define KBD_ACK		0xfau
+#define KBD_RESEND	0xfeu
+#define KBD_PASSED	0xaau
+#define KBD_ECHO	0xeeu
+#define KBD_BREAK	0xf0u
+#define CODE_BREAK	0x80u	/* set 1: the key went up */
+
+enum {
+	CMD_LEDS = 0xed, CMD_ECHO = 0xee, CMD_SET = 0xf0, CMD_ID = 0xf2,
+	CMD_RATE = 0xf3, CMD_ENABLE = 0xf4, CMD_DISABLE = 0xf5,
+	CMD_DEFAULTS = 0xf6, CMD_RESET = 0xff,
+};
+
+#define KEY_LSHIFT	0x2au
+#define KEY_LCTRL	0x1du
+#define TYPE_ROOM	6u	/* codes of a character with a modifier */
+
+/* Set 2 by set 1, up to F12. */
+static const uint8_t set2[0x59] = {
+	0x00, 0x76, 0x16, 0x1e, 0x26, 0x25, 0x2e, 0x36,
+	0x3d, 0x3e, 0x46, 0x45, 0x4e, 0x55, 0x66, 0x0d,
+	0x15, 0x1d, 0x24, 0x2d, 0x2c, 0x35, 0x3c, 0x43,
+	0x44, 0x4d, 0x54, 0x5b, 0x5a, 0x14, 0x1c, 0x1b,
+	0x23, 0x2b, 0x34, 0x33, 0x3b, 0x42, 0x4b, 0x4c,
+	0x52, 0x0e, 0x12, 0x5d, 0x1a, 0x22, 0x21, 0x2a,
+	0x32, 0x31, 0x3a, 0x41, 0x49, 0x4a, 0x59, 0x7c,
+	0x11, 0x29, 0x58, 0x05, 0x06, 0x04, 0x0c, 0x03,
+	0x0b, 0x83, 0x0a, 0x01, 0x09, 0x77, 0x7e, 0x6c,
+	0x75, 0x7d, 0x7b, 0x6b, 0x73, 0x74, 0x79, 0x69,
+	0x72, 0x7a, 0x70, 0x71, 0x84, 0x00, 0x61, 0x78,
+	0x07,
+};
+
+/* Characters by set 1 code: 0x02 to 0x0d, 0x10 to 0x1b and so on. */
+static const struct { uint8_t first; const char *plain, *shift; } rows[] = {
+	{ 0x02, "1234567890-=", "!@#$%^&*()_+" },
+	{ 0x10, "qwertyuiop[]", "QWERTYUIOP{}" },
+	{ 0x1e, "asdfghjkl;'`", "ASDFGHJKL:\"~" },
+	{ 0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?" },
+	{ 0x39, " ", " " },
+};
+
+static bool put(struct keyboard *k, uint8_t v, bool answer)
+{
+	unsigned int at = (k->head + k->count) % KEYBOARD_QUEUE;
+
+	if (k->count == KEYBOARD_QUEUE)
+		return false;
+	k->queue[at] = v;
+	k->answer[at] = answer;
+	k->count++;
+	return true;
+}
+
+static void defaults(struct keyboard *k)
+{
+	k->set = 2;
+	k->scanning = true;
+}
+
+void keyboard_reset(struct keyboard *k)
+{
+	memset(k, 0, sizeof(*k));
+	defaults(k);
+}
+
+static void take_data(struct keyboard *k, uint8_t cmd, uint8_t v)
+{
+	put(k, KBD_ACK, true);
+	if (cmd != CMD_SET)
+		return;
+	if (!v)
+		put(k, k->set, true);
+	else if (v <= 2)
+		k->set = v;
+}
+
+void keyboard_send(struct keyboard *k, uint8_t v)
+{
+	uint8_t pending = k->pending;
+
+	k->pending = 0;
+	/* A command drops what was not sent yet. */
+	k->count = 0;
+	k->breaking = false;
+	if (pending && v < CMD_LEDS) {
+		take_data(k, pending, v);
+		return;
+	}
+	switch (v) {
+	case CMD_ECHO:
+		put(k, KBD_ECHO, true);
+		return;
+	case CMD_LEDS: case CMD_SET: case CMD_RATE:
+		k->pending = v;
+		break;
+	case CMD_ENABLE:
+		k->scanning = true;
+		break;
+	case CMD_DISABLE:
+		defaults(k);
+		k->scanning = false;
+		break;
+	case CMD_DEFAULTS:
+		defaults(k);
+		break;
+	case CMD_ID: case CMD_RESET:
+		break;
+	default:
+		put(k, KBD_RESEND, true);
+		return;
+	}
+	put(k, KBD_ACK, true);
+	if (v == CMD_ID) {
+		put(k, 0xab, true);
+		put(k, 0x83, true);
+	} else if (v == CMD_RESET) {
+		defaults(k);
+		put(k, KBD_PASSED, true);
+	}
+}
+
+static void drop(struct keyboard *k)
+{
+	k->head = (k->head + 1) % KEYBOARD_QUEUE;
+	k->count--;
+	k->breaking = false;
+}
+
+bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v)
+{
+	uint8_t code = k->queue[k->head];
+
+	if (!k->count)
+		return false;
+	if (k->answer[k->head]) {
+		/* The controller translates answers too: only 0x83 is one. */
+		*v = translate && code == 0x83 ? 0x41 : code;
+		drop(k);
+		return true;
+	}
+	if (translate || k->set == 1) {
+		*v = code;
+		drop(k);
+		return true;
+	}
+	if (code & CODE_BREAK && !k->breaking) {
+		k->breaking = true;
+		*v = KBD_BREAK;
+		return true;
+	}
+	code &= (uint8_t)~CODE_BREAK;
+	*v = code < sizeof(set2) ? set2[code] : 0;
+	drop(k);
+	return true;
+}
+
+/* The key for a character, and what to hold with it: 0 if nothing. */
+static uint8_t find_key(uint8_t c, uint8_t *modifier)
+{
+	unsigned int i;
+	const char *p;
+
+	*modifier = 0;
+	switch (c) {
+	case '\r': case '\n': return 0x1c;
+	case '\t': return 0x0f;
+	case '\b': case 0x7f: return 0x0e;
+	case 0x1b: return 0x01;
+	default: break;
+	}
+	if (c && c < 0x20) {
+		*modifier = KEY_LCTRL;
+		c |= 0x60;
+	}
+	for (i = 0; c && i < sizeof(rows) / sizeof(rows[0]); i++) {
+		p = strchr(rows[i].plain, c);
+		if (p)
+			return (uint8_t)(rows[i].first + (p - rows[i].plain));
+		p = strchr(rows[i].shift, c);
+		if (p) {
+			*modifier = KEY_LSHIFT;
+			return (uint8_t)(rows[i].first + (p - rows[i].shift));
+		}
+	}
+	return 0;
+}
+
+bool keyboard_type(struct keyboard *k, uint8_t c)
+{
+	uint8_t modifier, key = find_key(c, &modifier);
+
+	if (KEYBOARD_QUEUE - k->count < TYPE_ROOM)
+		return false;
+	if (!key || !k->scanning)
+		return true;
+	if (modifier)
+		put(k, modifier, false);
+	put(k, key, false);
+	put(k, key | CODE_BREAK, false);
+	if (modifier)
+		put(k, modifier | CODE_BREAK, false);
+	return true;
+}
