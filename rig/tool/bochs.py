@@ -170,7 +170,12 @@ class Bochs:
                 f.write(f"{pa:x} {offset:x} {size:x} {os.path.abspath(name)}\n")
 
     def config(self):
-        return CONFIG.format(memory=self.opts.memory, rom=self.parts.path("boot.rom"), rom_at=ROM,
+        disks = ""
+        for place, disk in zip(("master", "slave"), self.opts.disk):
+            disks += f'ata0-{place}: type=disk, path="{os.path.abspath(disk)}", mode=flat\n'
+        if disks:
+            disks = "ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n" + disks
+        return disks + CONFIG.format(memory=self.opts.memory, rom=self.parts.path("boot.rom"), rom_at=ROM,
                              model=self.model, cpus=self.opts.cpus, ips=IPS)
 
     def start(self):

@@ -58,6 +58,9 @@ def parser():
                    help="more for the host kernel's command line")
     p.add_argument("--file", action="append", default=[], metavar="SRC[:DEST]",
                    help="copy a file to the host (DEST: /root/NAME; a folder if it ends in /)")
+    p.add_argument("--disk", action="append", default=[], metavar="FILE",
+                   help="an IDE disk of the host, /dev/sda and /dev/sdb: for what is too "
+                   "large to copy; it is written to")
     p.add_argument("--timeout", type=float, metavar="S",
                    help="end after S seconds, 0: never (120, 0 with -i)")
     p.add_argument("-i", "--interactive", action="store_true", dest="input",
@@ -113,6 +116,13 @@ def check(opts):
         usage_error(f"--timeout {opts.timeout}: a number of seconds, or 0 for no limit")
     if opts.vendor == "intel" and opts.icount:
         usage_error("--icount is for --vendor amd; Bochs counts instructions anyway")
+    if len(opts.disk) > 2:
+        usage_error("--disk: two at most")
+    for disk in opts.disk:
+        if not os.path.isfile(disk) or not os.access(disk, os.R_OK | os.W_OK):
+            usage_error(f"--disk {disk}: it is no file that can be read and written")
+    if opts.disk:
+        opts.snapshots = False  # a saved state would not know what is on it now
     if opts.icount and opts.cpus > 1:
         usage_error("--icount works with one CPU only: QEMU does not get a second one up")
     if opts.vendor == "amd" and opts.feature_control != "reset":
@@ -130,6 +140,30 @@ def environment(opts):
             usage_error(f"--env {item}: NAME=VALUE is wanted")
         env[name] = value
     return env
+
+
+DISK_MODULES = ("scsi/scsi_common", "scsi/scsi_mod", "ata/libata", "ata/ata_piix",
+                "scsi/sd_mod")
+
+
+def disk_modules(opts, parts):
+    """The same as modules() for the host's own disks."""
+    if not opts.disk:
+        return [], []
+    files, load = [], []
+    os.makedirs(parts.path("modules"), exist_ok=True)
+    for module in DISK_MODULES:
+        name = os.path.basename(module) + ".ko"
+        stripped = parts.path("modules/" + name)
+        if not os.path.exists(stripped):
+            new = f"{stripped}.{os.getpid()}"
+            subprocess.run(["objcopy", "--strip-unneeded", "-R", ".BTF", "-R", ".BTF_ids",
+                            parts.path(f"kernel/lib/modules/{parts.release}/kernel/drivers/"
+                                       f"{module}.ko"), new], check=True)
+            os.rename(new, stripped)
+        files.append((stripped, "/lib/modules-rig/" + name, 0o644))
+        load.append(("/lib/modules-rig/" + name, ""))
+    return files, load
 
 
 def modules(opts, parts):
@@ -228,6 +262,7 @@ def find_prb(opts, parts):
     probe = types.SimpleNamespace(**vars(opts))
     probe.vendor, probe.model, probe.cpus, probe.memory = "amd", None, 1, 512
     probe.icount, probe.input, probe.timeout, probe.cmdline = None, False, 120, ""
+    probe.disk = []
     probe.load, probe.command = [], ["grep", "-w", "prb", "/proc/kallsyms"]
     with tempfile.TemporaryDirectory(prefix=f"run.{os.getpid()}.", dir=parts.dir) as rundir:
         machine = qemu.Qemu(probe, parts, rundir)
@@ -261,7 +296,10 @@ def run(opts, parts):
                             opts.append)
     opts.environment = environment(opts)
     module_files, opts.load = modules(opts, parts)
-    base, files = guest_files(opts, parts), copies(opts, parts) + module_files
+    disk_files, disk_load = disk_modules(opts, parts)
+    opts.load = disk_load + opts.load
+    base = guest_files(opts, parts)
+    files = copies(opts, parts) + disk_files + module_files
     opts.command = shell_words(opts.command)
     find_prb(opts, parts)
     sweep(parts)

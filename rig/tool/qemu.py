@@ -93,6 +93,8 @@ class Qemu:
                 "-chardev", f"socket,id=rig,fd={theirs.fileno()}", "-serial", "chardev:rig",
                 "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
                 "-mon", "chardev=qmp,mode=control"]
+        for disk in self.opts.disk:
+            argv += ["-drive", f"file={disk.replace(',', ',,')},if=ide,format=raw"]
         if self.opts.icount is not None:
             argv += ["-icount", self.opts.icount]
         with open(self.path("qemu.out"), "wb") as out:
