@@ -4,7 +4,12 @@
 VELLUM := $(BUILD)/vellum
 VELLUM_SRCS := $(wildcard vellum/*.c vellum/acpi/*.c vellum/block/*.c \
 	vellum/cli/*.c vellum/dev/*.c vellum/firmware/*.c vellum/load/*.c)
+VELLUM_SRCS += $(wildcard vellum/explain/*.c)
 VELLUM_OBJS := $(patsubst vellum/%.c,$(BUILD)/vellum.d/%.o,$(VELLUM_SRCS))
+# The explainer's engine, and the tables that it reads.
+VELLUM_ENGINE := $(wildcard engine/explain/*.c) engine/svm/check.c engine/vmx/fields.c \
+	engine/vmx/reasons.c
+VELLUM_OBJS += $(VELLUM_ENGINE:%.c=$(BUILD)/vellum.d/%.o)
 VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) -Iinclude \
 	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP
 
@@ -28,8 +33,13 @@ $(BUILD)/vellum.d/%.o: vellum/%.c
 	@echo "  CC $@"
 	@$(CC) $(VELLUM_CFLAGS) -c $< -o $@
 
+$(BUILD)/vellum.d/engine/%.o: engine/%.c
+	@mkdir -p $(@D)
+	@echo "  CC $@"
+	@$(CC) $(VELLUM_CFLAGS) -ffreestanding -c $< -o $@
+
 $(VELLUM): $(VELLUM_OBJS) $(LIBVMM)
 	@echo "  CC $@"
-	@$(CC) -static -pthread -o $@ $^ -luring
+	@$(CC) -static -pthread -o $@ $^ -luring -ljansson -lcapstone
 
 -include $(VELLUM_OBJS:.o=.d)

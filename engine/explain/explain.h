@@ -112,6 +112,9 @@ struct explain_state {
 
 	unsigned n_memory;
 	struct explain_memory memory[EXPLAIN_MEMORY_MAX];
+	/* Guest-physical memory that is still there; NULL: only memory[]. */
+	bool (*read_physical)(void *arg, u64 gpa, void *to, unsigned size);
+	void *read_arg;
 	unsigned n_entry_msrs;		/* of the VM-entry MSR-load area */
 	bool entry_msrs_known;
 	struct explain_msr entry_msrs[EXPLAIN_MSRS_MAX];
@@ -217,6 +220,13 @@ void explain_checks(const struct explain_state *s, struct explain_report *r);
 void explain_exit(const struct explain_state *s, struct explain_report *r);
 /* How the state leads to a triple fault. */
 void explain_fault(const struct explain_state *s, struct explain_report *r);
+
+/*
+ * Up to size bytes at RIP, without regard to CS's limit: how many could be read.
+ * 16, 32 or 64: how a disassembler is to take them.
+ */
+unsigned explain_code(const struct explain_state *s, u8 *to, unsigned size);
+unsigned explain_code_bits(const struct explain_state *s);
 
 /* Every rule there is, for tests and documentation: NULL at the end. */
 const struct explain_rule *explain_rule_at(enum explain_vendor vendor, unsigned i);

@@ -7,7 +7,7 @@
 #define VELLUM_ENGINE_EXPLAIN_FIELDNUM_H
 
 enum {
-	F_VPID = 0x0000,
+	F_VPID = 0x8000,	/* its encoding is 0, which stands for no field here */
 	F_POSTED_INTR_VECTOR = 0x0002,
 	F_EPTP_INDEX = 0x0004,
 	F_HLAT_PREFIX_SIZE = 0x0006,

@@ -48,10 +48,10 @@ static void limit_cause(const struct guest *g, struct first *f, u64 room)
 			 cs->sel, ULL(g->rip), ULL(room), room == 1 ? "" : "s");
 	else
 		text_add(&t, "RIP %#llx lies beyond it. ", ULL(g->rip));
-	text_add(&t, "Outside 64-bit mode the CPU checks limits");
+	text_add(&t, "Outside 64-bit mode the CPU enforces limits");
 	if (cs->ar & AR_L)
-		text_add(&t, "; these are a 64-bit code segment's values (L is set too), where it "
-			     "doesn't: a set-up for a 64-bit guest was reused for one in %s",
+		text_add(&t, "; in 64-bit mode it ignores them, and L (bit 13) of CS's access rights is "
+			     "set: this looks like the set-up of a 64-bit guest, reused for one in %s",
 			 g->real ? "real mode" : "protected mode");
 	text_add(&t, ".");
 }

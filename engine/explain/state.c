@@ -88,6 +88,8 @@ int explain_vmcs_index(u32 encoding)
 {
 	unsigned low = 0, high = vmcs_field_count;
 
+	if (encoding == F_VPID)
+		encoding = VMCS_VPID.encoding;
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 

@@ -28,7 +28,8 @@ static bool read_bytes(const struct explain_state *s, enum explain_space space, 
 				break;
 		}
 		if (k == s->n_memory)
-			return false;
+			return space == SPACE_PHYSICAL && s->read_physical &&
+			       s->read_physical(s->read_arg, at + i, to + i, size - i);
 		to[i] = s->memory[k].bytes[at + i - s->memory[k].address];
 	}
 	return true;
@@ -255,6 +256,37 @@ enum outcome guest_read(const struct guest *g, u64 linear, u32 access, void *to,
 		return OUT_UNKNOWN;
 	}
 	return OUT_OK;
+}
+
+unsigned explain_code(const struct explain_state *s, u8 *to, unsigned size)
+{
+	char words[8];
+	struct text t = TEXT(words);
+	struct guest g;
+	struct event e;
+	unsigned n;
+	u64 base;
+
+	guest_from_state(s, &g);
+	if (!(g.have & HAVE_RIP) || !(g.have & HAVE_CR0))
+		return 0;
+	base = guest_in_64bit(&g) ? 0 : g.seg[SEG_CS].base;
+	for (n = 0; n < size; n++)
+		if (guest_read(&g, base + g.rip + n,
+			       ACCESS_FETCH | (g.cpl == 3 ? ACCESS_USER : 0), to + n, 1, &e,
+			       &t) != OUT_OK)
+			break;
+	return n;
+}
+
+unsigned explain_code_bits(const struct explain_state *s)
+{
+	struct guest g;
+
+	guest_from_state(s, &g);
+	if (guest_in_64bit(&g))
+		return 64;
+	return g.seg[SEG_CS].ar & AR_DB ? 32 : 16;
 }
 
 enum outcome guest_touch(const struct guest *g, u64 linear, u32 access, unsigned size,

@@ -8,6 +8,7 @@
 /* One per command of the program: argv[0] is the command, returns a status. */
 int cmd_run(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 
 /* One line on standard error; returns the status for that kind of error. */
 int report(const struct vmm_error *e);

@@ -19,6 +19,7 @@ struct command {
 static const struct command commands[] = {
 	{ "run", cmd_run, "boot a guest and stay with it until it ends" },
 	{ "info", cmd_info, "show what the accelerator and the CPU offer" },
+	{ "explain", cmd_explain, "say why an entry failed or a guest triple-faulted" },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
