@@ -194,7 +194,7 @@ static u64 resolve(struct mem *m, u64 gpa, bool write, u64 *hva)
 
 bool mem_is_ram(struct vm *vm, struct gphys gpa, bool write)
 {
-	u64 hva;
+	u64 hva = 0;
 
 	return resolve(&vm->mem, gpa.v, write, &hva);
 }
@@ -217,7 +217,7 @@ bool mem_is_hole(struct vm *vm, struct gphys gpa, u64 *generation)
 
 int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size)
 {
-	u64 hva;
+	u64 hva = 0;
 
 	if (UNLIKELY(resolve(&vm->mem, gpa.v, false, &hva) < size))
 		return ERR_FAULT;
@@ -226,7 +226,7 @@ int mem_read_entry(struct vm *vm, struct gphys gpa, u64 *val, unsigned size)
 
 int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n)
 {
-	u64 hva;
+	u64 hva = 0;
 
 	while (n) {
 		u64 chunk = resolve(&vm->mem, gpa.v, false, &hva);
@@ -246,7 +246,7 @@ int mem_read(struct vm *vm, struct gphys gpa, void *dst, size_t n)
 
 int mem_write(struct vm *vm, struct gphys gpa, const void *src, size_t n)
 {
-	u64 hva;
+	u64 hva = 0;
 
 	while (n) {
 		u64 chunk = resolve(&vm->mem, gpa.v, true, &hva);
@@ -266,7 +266,7 @@ int mem_write(struct vm *vm, struct gphys gpa, const void *src, size_t n)
 
 int mem_cmpxchg(struct vm *vm, struct gphys gpa, u64 old, u64 val, unsigned n)
 {
-	u64 hva;
+	u64 hva = 0;
 
 	if (resolve(&vm->mem, gpa.v, true, &hva) < n || (gpa.v & (n - 1)))
 		return ERR_FAULT;
@@ -322,7 +322,7 @@ static bool install(struct vm *vm, u64 gpa, u64 seq, u64 generation,
 	struct table_garbage garbage = { NULL, 0, false };
 	const struct mem_slot *s;
 	unsigned level;
-	u64 hva;
+	u64 hva = 0;
 	bool ok = false;
 
 	host_lock(&m->lock);
