@@ -90,6 +90,21 @@ bool irqchip_pio(struct irqchip *c, u16 port, u8 size, bool in, u32 *val)
 }
 
 /*
+ * No lock: one byte is read, and it is this vCPU's own writes alone that it must
+ * reflect. A poll is an acknowledge.
+ */
+int irqchip_peek(struct irqchip *c, u16 port)
+{
+	const struct abi_pic *s = &c->pic[port & 0x80 ? 1 : 0];
+
+	if (c->split || (port & ~0x81) != 0x20 || LOAD(&s->poll))
+		return -1;
+	if (port & 1)
+		return LOAD(&s->imr);
+	return LOAD(&s->read_reg_select) ? LOAD(&s->isr) : LOAD(&s->irr);
+}
+
+/*
  * The I/O APIC's registers are 32 bits wide on 128-bit boundaries. Reads of other
  * sizes get the bytes there are and zeros; narrower writes only reach IOREGSEL.
  */

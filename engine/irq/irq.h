@@ -141,6 +141,14 @@ void ioapic_eoi(struct irqchip *c, u8 vector);
  * 0xfec00000: false if the address is not theirs. [t]
  */
 bool irqchip_pio(struct irqchip *c, u16 port, u8 size, bool in, u32 *val);
+/* Could it be one of these ports? So that others needn't ask. */
+static inline bool irqchip_port(u16 port)
+{
+	return (port & ~0x81) == 0x20 || (port & ~3) == 0x40 || port == 0x61 ||
+	       (port & ~1) == 0x4d0;
+}
+/* What a byte read from port gives if reading changes nothing, else -1. Cheap. */
+int irqchip_peek(struct irqchip *c, u16 port);
 bool irqchip_mmio(struct irqchip *c, u64 gpa, void *data, unsigned size, bool write);
 
 /*

@@ -6,6 +6,9 @@
 #include "../x86/exits.h"
 #include "check.h"
 
+/* Kept out of svm_handle_exit(), which then needs no stack frame of its own. */
+#define OUT_OF_LINE	__attribute__((__noinline__))
+
 /*
  * Bytes of the instruction that exited: told by the CPU, remembered, or decoded.
  * 0: it can't be fetched any more, the fault is raised.
@@ -18,12 +21,14 @@ static u32 insn_length(struct svm_vcpu *s)
 {
 	struct vcpu *v = &s->v;
 	const struct vmcb_save *b = &s->vmcb->s;
-	u64 linear = b->cs.base + b->rip;
-	u64 key = (u64)s->length_epoch << 32 | b->cs.attrib << 8 | v->exit.reason;
-	struct svm_length *l = &s->lengths[(linear ^ linear >> 4) % LENGTH_CACHE];
+	u64 linear, key;
+	struct svm_length *l;
 
 	if (v->exit.insn_len)
 		return v->exit.insn_len;
+	linear = b->cs.base + v->exit.rip;
+	key = (u64)s->length_epoch << 32 | b->cs.attrib << 8 | v->exit.reason;
+	l = &s->lengths[(linear ^ linear >> 4) % LENGTH_CACHE];
 	if (UNLIKELY(l->linear != linear || l->cr3 != b->cr3 || l->key != key)) {
 		u32 length = x86_insn_length(v);
 
@@ -36,16 +41,18 @@ static u32 insn_length(struct svm_vcpu *s)
 }
 
 /* Instructions that are stepped over once they were acted upon. */
-static enum exit_action exit_insn(struct svm_vcpu *s)
+static OUT_OF_LINE enum exit_action exit_insn(struct svm_vcpu *s)
 {
 	struct vcpu *v = &s->v;
 
 	if (UNLIKELY(!insn_length(s)))
 		return v->exception.type || LOAD(&v->requests) ? ACT_RESUME :
 		       x86_exit_unhandled(v, "instruction of unknown length");
+	if (v->exit.reason == EXIT_MSR)
+		return v->exit.qual & 1 ? x86_exit_wrmsr(v) : x86_exit_rdmsr(v);
+	if (v->exit.reason == EXIT_CPUID)
+		return x86_exit_cpuid(v);
 	switch (v->exit.reason) {
-	case EXIT_CPUID: return x86_exit_cpuid(v);
-	case EXIT_MSR: return v->exit.qual & 1 ? x86_exit_wrmsr(v) : x86_exit_rdmsr(v);
 	case EXIT_HLT: return x86_exit_hlt(v);
 	case EXIT_VMMCALL: return x86_exit_hypercall(v);
 	case EXIT_XSETBV: return x86_exit_xsetbv(v);
@@ -72,7 +79,7 @@ static enum exit_action exit_ioio(struct svm_vcpu *s)
 }
 
 /* APM2 "Nested Page Faults". */
-static enum exit_action exit_npf(struct svm_vcpu *s)
+static OUT_OF_LINE enum exit_action exit_npf(struct svm_vcpu *s)
 {
 	struct vcpu *v = &s->v;
 	const struct vmcb_control *c = &s->vmcb->c;
@@ -164,20 +171,17 @@ static enum exit_action exit_invalid(struct svm_vcpu *s)
 	return ACT_USER;
 }
 
-enum exit_action svm_handle_exit(struct vcpu *v)
+static OUT_OF_LINE enum exit_action handle_rest(struct svm_vcpu *s)
 {
-	struct svm_vcpu *s = to_svm(v);
+	struct vcpu *v = &s->v;
 
 	switch (v->exit.reason) {
-	case EXIT_CPUID: case EXIT_MSR: case EXIT_HLT: case EXIT_VMMCALL:
 	case EXIT_XSETBV: case EXIT_RDTSC: case EXIT_RDPMC: case EXIT_INVLPG:
 	case EXIT_INVD: case EXIT_WBINVD: case EXIT_PAUSE:
 	case EXIT_MONITOR: case EXIT_MWAIT: case EXIT_MWAIT_ARMED:
 		return exit_insn(s);
-	case EXIT_IOIO: return exit_ioio(s);
-	case EXIT_INDEX_NPF: return exit_npf(s);
 	/* The host took, or takes, these by itself. */
-	case EXIT_INTR: case EXIT_NMI: case EXIT_SMI: case EXIT_INIT:
+	case EXIT_NMI: case EXIT_SMI: case EXIT_INIT:
 	case EXIT_EXCEPTION(VEC_MC):
 		return ACT_RESUME;
 	case EXIT_VINTR: return svm_exit_irq_window(s);
@@ -197,4 +201,20 @@ enum exit_action svm_handle_exit(struct vcpu *v)
 	case EXIT_INDEX_INVALID: return exit_invalid(s);
 	default: return x86_exit_unhandled(v, svm_exit_name(v->exit.reason) ?: "unknown");
 	}
+}
+
+/* The frequent ones by comparison: a kernel's switch is a tree, without a table. */
+enum exit_action svm_handle_exit(struct vcpu *v)
+{
+	struct svm_vcpu *s = to_svm(v);
+	u64 reason = v->exit.reason;
+
+	if (reason == EXIT_IOIO)
+		return exit_ioio(s);
+	if (reason == EXIT_MSR || reason == EXIT_CPUID || reason == EXIT_VMMCALL ||
+	    reason == EXIT_HLT)
+		return exit_insn(s);
+	if (reason == EXIT_INDEX_NPF)
+		return exit_npf(s);
+	return reason == EXIT_INTR ? ACT_RESUME : handle_rest(s);
 }

@@ -129,7 +129,7 @@ static inline void world_switch(struct svm_vcpu *s)
 		return;
 	}
 	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	if (UNLIKELY(svm_features.tcg) && follow_xcr0(s))
+	if (UNLIKELY(svm_features.tcg) && (s->v.cr4 & CR4_OSXSAVE) && follow_xcr0(s))
 		xsetbv(0, s->host_xcr0);
 }
 

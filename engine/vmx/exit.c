@@ -196,18 +196,10 @@ static enum exit_action exit_other(struct vcpu *v)
 	return x86_exit_unhandled(v, name ? name : "unknown exit reason");
 }
 
-enum exit_action vmx_handle_exit(struct vcpu *v)
+static OUT_OF_LINE enum exit_action handle_rest(struct vcpu *v)
 {
 	switch (v->exit.reason) {
-	case REASON_EXTERNAL_INTERRUPT: return ACT_RESUME;
-	case REASON_CPUID: return x86_exit_cpuid(v);
-	case REASON_IO: return exit_io(v);
-	case REASON_EPT_VIOLATION: return exit_ept_violation(v);
-	case REASON_RDMSR: return x86_exit_rdmsr(v);
-	case REASON_WRMSR: return exit_wrmsr(v);
 	case REASON_HLT: return x86_exit_hlt(v);
-	case REASON_VMCALL: return x86_exit_hypercall(v);
-	case REASON_INTERRUPT_WINDOW: return exit_irq_window(v);
 	case REASON_NMI_WINDOW: return exit_nmi_window(v);
 	case REASON_EXCEPTION_NMI: return exit_exception(v);
 	case REASON_CR_ACCESS: return exit_cr(v);
@@ -239,6 +231,28 @@ enum exit_action vmx_handle_exit(struct vcpu *v)
 	}
 }
 
+/* The frequent ones by comparison: a kernel's switch is a tree, without a table. */
+enum exit_action vmx_handle_exit(struct vcpu *v)
+{
+	u64 reason = v->exit.reason;
+
+	if (reason == REASON_IO)
+		return exit_io(v);
+	if (reason == REASON_WRMSR)
+		return exit_wrmsr(v);
+	if (reason == REASON_RDMSR)
+		return x86_exit_rdmsr(v);
+	if (reason == REASON_EPT_VIOLATION)
+		return exit_ept_violation(v);
+	if (reason == REASON_CPUID)
+		return x86_exit_cpuid(v);
+	if (reason == REASON_VMCALL)
+		return x86_exit_hypercall(v);
+	if (reason == REASON_INTERRUPT_WINDOW)
+		return exit_irq_window(v);
+	return reason == REASON_EXTERNAL_INTERRUPT ? ACT_RESUME : handle_rest(v);
+}
+
 /* What an instruction that was emulated leaves behind as if it had run. */
 static OUT_OF_LINE void skip_rare(struct vcpu *v, u64 old_rip, u64 rflags)
 {
@@ -262,10 +276,8 @@ void vmx_skip(struct vcpu *v)
 {
 	u64 old, rflags;
 
-	if (UNLIKELY(!(v->reg_valid & REG_RIP)))
-		vmx_load_regs(v, REG_RIP);
 	rflags = v->reg_valid & REG_RFLAGS ? v->rflags : vmcs_read(VMCS_GUEST_RFLAGS);
-	old = v->rip;
+	old = v->rip;		/* current since the exit */
 	/* Set by a handler that has decoded the instruction: then the CPU doesn't tell. */
 	v->rip = old + (v->exit.insn_len ? v->exit.insn_len : vmcs_read(VMCS_EXIT_INSN_LEN));
 	v->reg_dirty |= REG_RIP;

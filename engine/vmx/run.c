@@ -110,10 +110,6 @@ static inline void write_host_crs(struct vmx_vcpu *x)
 
 /* -- Host state that has to be switched, or put back, around this one entry. ------- */
 
-static inline bool needs_switch(struct vmx_vcpu *x)
-{
-	return x->v.xcr0 != x->host_xcr0 || x->always_switch || read_dr7() != DR7_RESET;
-}
 
 void vmx_update_switch(struct vmx_vcpu *x)
 {
@@ -121,9 +117,14 @@ void vmx_update_switch(struct vmx_vcpu *x)
 }
 
 /* Without OSXSAVE a guest can't see XCR0: it need not be right. */
-static bool switches_xcr0(struct vmx_vcpu *x)
+static inline bool switches_xcr0(struct vmx_vcpu *x)
 {
 	return x->v.xcr0 != x->host_xcr0 && (x->v.cr4 & CR4_OSXSAVE);
+}
+
+static inline bool needs_switch(struct vmx_vcpu *x)
+{
+	return switches_xcr0(x) || x->always_switch || read_dr7() != DR7_RESET;
 }
 
 static bool switches_xss(struct vmx_vcpu *x)

@@ -10,6 +10,8 @@
 #define HYPERCALL_ENOSYS	(-1000ll)
 #define HYPERCALL_EPERM		(-1ll)
 
+#define OUT_OF_LINE	__attribute__((__noinline__))
+
 /* Values of KVM_INTERNAL_ERROR_*, from linux/kvm.h. */
 #define INTERNAL_EMULATION	1
 #define INTERNAL_UNEXPECTED	4
@@ -96,41 +98,58 @@ static void merge_rax(struct vcpu *v, u32 val, u8 size)
 		*rax = (*rax & ~0xffull) | (val & 0xff);
 }
 
-static void pio_to_user(struct vcpu *v, u16 port, u8 size, bool in)
+static enum exit_action pio_to_user(struct vcpu *v, u16 port, u8 size, bool in)
 {
 	v->uexit.kind = UEXIT_PIO;
 	v->uexit.pio.port = port;
 	v->uexit.pio.size = size;
 	v->uexit.pio.in = in;
 	v->uexit.pio.count = 1;
-}
-
-enum exit_action x86_exit_pio(struct vcpu *v, u16 port, u8 size, bool in)
-{
-	u32 val = v->gpr[GPR_RAX];
-
-	if (v->vm->irqchip && irqchip_pio(v->vm->irqchip, port, size, in, &val)) {
-		if (in)
-			merge_rax(v, val, size);
-		return ACT_NEXT;
-	}
-	if (!in && host_io_write(v->vm, true, port, size, val & BITS(8 * size - 1, 0)))
-		return ACT_NEXT;
-	pio_to_user(v, port, size, in);
 	if (in) {
 		v->pio_in_pending = 1;
 		return ACT_USER;
 	}
-	__builtin_memcpy(v->pio_data, &val, size);
+	/* Always the four bytes, of which user space looks at size. */
+	__builtin_memcpy(v->pio_data, &v->gpr[GPR_RAX], 4);
 	return ACT_USER_NEXT;
+}
+
+/* Kept out of the way of all other ports. */
+static OUT_OF_LINE bool irqchip_access(struct vcpu *v, u16 port, u8 size, bool in)
+{
+	u32 val = v->gpr[GPR_RAX];
+
+	if (!irqchip_pio(v->vm->irqchip, port, size, in, &val))
+		return false;
+	if (in)
+		merge_rax(v, val, size);
+	return true;
+}
+
+enum exit_action x86_exit_pio(struct vcpu *v, u16 port, u8 size, bool in)
+{
+	if (irqchip_port(port) && v->vm->irqchip) {
+		int byte = in && size == 1 ? irqchip_peek(v->vm->irqchip, port) : -1;
+
+		if (byte >= 0) {
+			merge_rax(v, byte, 1);
+			return ACT_NEXT;
+		}
+		if (irqchip_access(v, port, size, in))
+			return ACT_NEXT;
+	}
+	if (!in && host_io_write(v->vm, true, port, size,
+				 v->gpr[GPR_RAX] & BITS(8 * size - 1, 0)))
+		return ACT_NEXT;
+	return pio_to_user(v, port, size, in);
 }
 
 enum exit_action x86_finish_pio_in(struct vcpu *v)
 {
-	u32 val = 0;
+	u32 val;
 
 	v->pio_in_pending = 0;
-	__builtin_memcpy(&val, v->pio_data, v->uexit.pio.size);
+	__builtin_memcpy(&val, v->pio_data, 4);
 	merge_rax(v, val, v->uexit.pio.size);
 	return ACT_NEXT;
 }

@@ -201,17 +201,34 @@ int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host)
 	}
 }
 
-enum exit_action x86_exit_rdmsr(struct vcpu *v)
+static enum exit_action rdmsr_gives(struct vcpu *v, u64 val)
 {
-	u64 val;
-
-	if (UNLIKELY(x86_get_msr(v, v->gpr[GPR_RCX], &val, false))) {
-		vcpu_raise_error(v, VEC_GP, 0);
-		return ACT_RESUME;
-	}
 	v->gpr[GPR_RAX] = (u32)val;
 	v->gpr[GPR_RDX] = val >> 32;
 	return ACT_NEXT;
+}
+
+static __attribute__((__noinline__)) enum exit_action rdmsr_other(struct vcpu *v, u32 msr)
+{
+	u64 val;
+
+	if (UNLIKELY(x86_get_msr(v, msr, &val, false))) {
+		vcpu_raise_error(v, VEC_GP, 0);
+		return ACT_RESUME;
+	}
+	return rdmsr_gives(v, val);
+}
+
+/* Those that are read all the time, and are plain variables, come first. */
+enum exit_action x86_exit_rdmsr(struct vcpu *v)
+{
+	u32 msr = v->gpr[GPR_RCX];
+
+	if (msr == MSR_APIC_BASE)
+		return rdmsr_gives(v, v->apic_base);
+	if (msr == MSR_TSC)
+		return rdmsr_gives(v, rdtsc() + v->tsc_offset);
+	return rdmsr_other(v, msr);
 }
 
 enum exit_action x86_exit_wrmsr(struct vcpu *v)
