@@ -10,6 +10,7 @@
 #include "console.h"
 
 #define FLUSH_DELAY_NS	4000000ull
+#define CTRL_D		0x04
 #define FEED_DELAY_NS	1000000ull	/* between FIFOs full of input */
 #define UNTAKE_MAX	16u		/* one FIFO's worth */
 #define IN_MASK		(CONSOLE_IN_SIZE - 1)
@@ -225,6 +226,20 @@ static void typed(struct console *c, uint8_t key)
 	}
 }
 
+/*
+ * A terminal says by Ctrl-D that there is no more: the guest's shell ends, and
+ * whatever waits for it. In the middle of a line the first one only sends that.
+ */
+static void end_of_input(struct console *c)
+{
+	c->in_eof = true;
+	if (c->in_tty)
+		return;
+	if (c->in_line && in_room(c) > 1)
+		in_push(c, CTRL_D);
+	in_push(c, CTRL_D);
+}
+
 static void read_some(struct console *c)
 {
 	uint8_t buf[512];
@@ -241,10 +256,10 @@ static void read_some(struct console *c)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
-		/* No more input, which is no reason to stop anything. */
-		c->in_eof = true;
+		end_of_input(c);
 		return;
 	}
+	c->in_line = buf[n - 1] != '\n';
 	for (i = 0; i < n; i++) {
 		if (c->in_tty)
 			typed(c, buf[i]);

@@ -161,9 +161,10 @@ static void child_survives_eof(void)
 	con.in.ready(&con);
 	CHECK(con.in_eof && !con.in.enabled);
 	CHECK(!events[CONSOLE_QUIT]);
+	CHECK(n_got == 1 && got[0] == 4);	/* Ctrl-D */
 }
 
-static void test_end_of_input_is_no_end(void **state)
+static void test_end_of_input_is_a_ctrl_d(void **state)
 {
 	int p[2];
 
@@ -307,7 +308,7 @@ int main(void)
 		cmocka_unit_test(test_pipe_loses_nothing),
 		cmocka_unit_test(test_file_loses_nothing),
 		cmocka_unit_test(test_back_pressure_and_untake),
-		cmocka_unit_test(test_end_of_input_is_no_end),
+		cmocka_unit_test(test_end_of_input_is_a_ctrl_d),
 		cmocka_unit_test(test_output),
 		cmocka_unit_test(test_broken_pipe_is_told_once),
 		cmocka_unit_test(test_terminal_is_raw_then_restored),
