@@ -6,8 +6,11 @@
  */
 DefinitionBlock ("", "DSDT", 2, "VELLUM", "VELLUMPC", 1)
 {
-	/* SLP_TYP for PM1a_CNT, PM1b_CNT: PM_S5_TYPE */
-	Name (\_S5, Package () { 5, 0, 0, 0 })
+	/*
+	 * SLP_TYP for PM1a_CNT, PM1b_CNT: PM_S5_TYPE.  Firmware and small
+	 * systems that read no table take 0 for granted.
+	 */
+	Name (\_S5, Package () { 0, 0, 0, 0 })
 
 	Scope (\_SB)
 	{

@@ -35,10 +35,11 @@ static void update_sci(struct pm *p)
 
 static void write_control(struct pm *p, uint16_t v)
 {
+	unsigned int type = (v & PM1_SLP_TYP) >> PM1_SLP_TYP_SHIFT;
+
 	/* SLP_EN reads as zero; SCI_EN is fixed: no legacy mode to go to. */
 	p->control = (v & (uint16_t)~PM1_SLP_EN) | PM1_SCI_EN;
-	if ((v & PM1_SLP_EN) &&
-	    (v & PM1_SLP_TYP) >> PM1_SLP_TYP_SHIFT == PM_S5_TYPE)
+	if (v & PM1_SLP_EN && (type == PM_S5_TYPE || type == PM_S5_ICH9))
 		p->power_off(p->opaque);
 }
 

@@ -22,7 +22,8 @@
 #define PM_SMI_EN	0x30	/* reads as "nothing to set up for SMM" */
 #define PM_PORTS	0x80	/* as wide as ICH9's block */
 #define PM_SCI		9
-#define PM_S5_TYPE	5	/* SLP_TYP that the DSDT's \_S5 names */
+#define PM_S5_TYPE	0	/* SLP_TYP that the DSDT's \_S5 names */
+#define PM_S5_ICH9	7	/* ... and that of the chipset's data sheet */
 
 struct pm {
 	struct irq_line sci;

@@ -156,7 +156,7 @@ int firmware_contents(struct firmware_contents *c, const struct guest_ram *ram,
 		      unsigned int cpus, uint16_t serial, struct vmm_error *e)
 {
 	/* Bit 7: the state is there.  S5 is, S3 and S4 are not. */
-	static const uint8_t states[6] = { 0x80, 0, 0, 1, 2, 0x80 | 5 };
+	static const uint8_t states[6] = { 0x80, 0, 0, 1, 2, 0x80 };
 	/* Without a disk: say so and wait for a reset. */
 	static const uint8_t forever[4] = { 0xff, 0xff, 0xff, 0xff };
 

@@ -100,12 +100,14 @@ static void test_pm_powers_off_only_in_s5(void **state)
 	(void)state;
 	pm_reset(&p);
 	assert_int_equal(pm_ops.read(&p, PM1_CNT, 2), 1);	/* SCI_EN */
-	pm_ops.write(&p, PM1_CNT, 2, 5 << 10);
+	pm_ops.write(&p, PM1_CNT, 2, PM_S5_TYPE << 10);
 	assert_int_equal(offs, 0);
 	pm_ops.write(&p, PM1_CNT, 2, 3 << 10 | 1 << 13);
 	assert_int_equal(offs, 0);
-	pm_ops.write(&p, PM1_CNT, 2, 5 << 10 | 1 << 13);
+	pm_ops.write(&p, PM1_CNT, 2, PM_S5_TYPE << 10 | 1 << 13);
 	assert_int_equal(offs, 1);
+	pm_ops.write(&p, PM1_CNT, 2, PM_S5_ICH9 << 10 | 1 << 13);
+	assert_int_equal(offs, 2);
 	assert_int_equal(pm_ops.read(&p, PM1_CNT, 2) & 0x2001, 1);
 }
 
