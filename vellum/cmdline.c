@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board.h"
 #include "machine.h"
 
 /*
@@ -45,7 +46,8 @@ char *machine_cmdline(struct machine *m, unsigned int tsc_khz)
 	/* The kernel side knows the rate; CPUID may tell of another CPU's. */
 	if (tsc_khz)
 		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u", tsc_khz);
-	if (asprintf(&line, "%s%s%s%s%s%s", DEFAULT_OPTIONS, tsc,
+	if (asprintf(&line, "%s%s%s%s%s%s%s", DEFAULT_OPTIONS,
+		     board_wanted(cfg) ? "" : " pci=off", tsc,
 		     cfg->fast_boot ? " " : "",
 		     cfg->fast_boot ? FAST_OPTIONS : "",
 		     *append ? " " : "", append) < 0)
