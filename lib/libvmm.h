@@ -52,6 +52,7 @@ struct vmm_accel {
 struct vmm_vm {
 	struct vmm_accel *accel;
 	int fd;
+	bool attached;		/* a named VM whose vCPUs are there already */
 };
 
 struct vmm_vcpu {
@@ -163,6 +164,52 @@ int vmm_vcpu_set_msr(struct vmm_vcpu *vcpu, uint32_t index, uint64_t value);
 int vmm_vcpu_set_traps(const struct vmm_vcpu *vcpu, const struct vmm_traps *t);
 /* In kHz, or 0 where the kernel side does not tell. */
 unsigned int vmm_vcpu_tsc_khz(const struct vmm_vcpu *vcpu);
+
+/*
+ * The vCPU of a named VM, to look at and to change, not to run: run stays NULL.
+ */
+int vmm_vcpu_open(struct vmm_vcpu *vcpu, struct vmm_vm *vm, unsigned int index,
+		  struct vmm_error *e);
+
+/* named.c */
+
+int vmm_named_create(struct vmm_accel *a, const char *name,
+		     struct vmm_error *e);
+int vmm_named_destroy(struct vmm_accel *a, const char *name,
+		      struct vmm_error *e);
+/* All that the user may see, from malloc(). */
+int vmm_named_list(struct vmm_accel *a, struct vmm_list_entry **list,
+		   unsigned int *n, struct vmm_error *e);
+/* Opens the node beside the accelerator's. */
+int vmm_named_open(struct vmm_vm *vm, struct vmm_accel *a, const char *name,
+		   struct vmm_error *e);
+/* Memory that stays with the VM, and its place in this process. */
+int vmm_named_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
+		     uint64_t size, struct vmm_error *e);
+int vmm_named_map(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
+		  uint64_t size, void *at, struct vmm_error *e);
+/* Bytes that stay with it.  get: how many there are, or -errno. */
+int vmm_named_set_note(struct vmm_vm *vm, const void *data, uint32_t size);
+int vmm_named_get_note(struct vmm_vm *vm, void *data, uint32_t size);
+/* VMM_PAUSE, VMM_RESUME, VMM_RESET.  0 or -errno. */
+int vmm_named_command(struct vmm_vm *vm, unsigned long request,
+		      unsigned long arg);
+
+/* inspect.c: lists are from malloc(); 0 or -errno. */
+int vmm_vcpu_state(const struct vmm_vcpu *vcpu, struct vmm_state *s,
+		   struct vmm_field **fields);
+int vmm_vcpu_set_field(const struct vmm_vcpu *vcpu, uint32_t id, uint64_t value);
+int vmm_vcpu_latency(const struct vmm_vcpu *vcpu, struct vmm_latency **l,
+		     unsigned int *n);
+int vmm_vcpu_reasons(const struct vmm_vcpu *vcpu, struct vmm_reason **r,
+		     unsigned int *n);
+/* Up to *n records from t->next on into r; *n says how many. */
+int vmm_vcpu_trace(const struct vmm_vcpu *vcpu, struct vmm_trace *t,
+		   struct vmm_trace_record *r, unsigned int *n);
+/* Any other KVM_GET_* or KVM_SET_* with a structure.  0 or -errno. */
+int vmm_vcpu_do(const struct vmm_vcpu *vcpu, unsigned long request, void *arg);
+int vmm_vcpu_get_msr(const struct vmm_vcpu *vcpu, uint32_t index,
+		     uint64_t *value);
 
 /* tally.c */
 

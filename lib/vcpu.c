@@ -15,7 +15,8 @@ int vmm_vcpu_create(struct vmm_vcpu *vcpu, struct vmm_vm *vm,
 	vcpu->vm = vm;
 	vcpu->index = index;
 	vcpu->run = NULL;
-	vcpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, (unsigned long)index);
+	vcpu->fd = ioctl(vm->fd, vm->attached ? VMM_OPEN_VCPU : KVM_CREATE_VCPU,
+			 (unsigned long)index);
 	if (vcpu->fd < 0) {
 		int err = errno;
 
@@ -38,6 +39,24 @@ int vmm_vcpu_create(struct vmm_vcpu *vcpu, struct vmm_vm *vm,
 	}
 	vcpu->run = run;
 	return 0;
+}
+
+int vmm_vcpu_open(struct vmm_vcpu *vcpu, struct vmm_vm *vm, unsigned int index,
+		  struct vmm_error *e)
+{
+	vcpu->vm = vm;
+	vcpu->index = index;
+	vcpu->run = NULL;
+	vcpu->fd = ioctl(vm->fd, VMM_OPEN_VCPU, (unsigned long)index);
+	if (vcpu->fd >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return vmm_fail(e, VMM_ERR_INPUT, index ?
+				"it has no vCPU %u" :
+				"it has no vCPU yet: vellum load it first",
+				index);
+	return vmm_fail(e, VMM_ERR_HOST, "can't open vCPU %u: %s", index,
+			strerror(errno));
 }
 
 void vmm_vcpu_destroy(struct vmm_vcpu *vcpu)

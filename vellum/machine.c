@@ -6,6 +6,7 @@
 
 #include "acpi/tables.h"
 #include "machine.h"
+#include "named.h"
 
 /*
  * Four pages below the place of the largest firmware that VT-x needs if it has
@@ -39,8 +40,16 @@ static int create_vm(struct machine *m, struct vmm_accel *accel,
 {
 	int routed;
 
-	if (vmm_vm_create(&m->vm, accel, e) ||
-	    vmm_vm_set_tss_addr(&m->vm, TSS_ADDRESS, e) ||
+	if (m->cfg->name) {
+		if (named_open_vm(m, accel, e))
+			return -1;
+		if (m->cfg->attach)
+			return 0;
+	} else if (ram_create(&m->ram, m->cfg->memory, e) ||
+		   vmm_vm_create(&m->vm, accel, e)) {
+		return -1;
+	}
+	if (vmm_vm_set_tss_addr(&m->vm, TSS_ADDRESS, e) ||
 	    vmm_vm_set_identity_map_addr(&m->vm, IDENTITY_MAP_ADDRESS, e) ||
 	    vmm_vm_create_irqchip(&m->vm, e) ||
 	    vmm_vm_create_pit(&m->vm, e))
@@ -49,6 +58,8 @@ static int create_vm(struct machine *m, struct vmm_accel *accel,
 	if (routed < 0)
 		return -1;
 	m->pit_on_pin2 = routed;
+	if (m->cfg->name)
+		return 0;
 	if (m->cfg->rom)
 		return ram_add_slots_shadowed(&m->ram, &m->vm, e);
 	return ram_add_slots(&m->ram, &m->vm, e);
@@ -120,6 +131,8 @@ static int prepare(struct machine *m, struct vmm_error *e)
 {
 	struct boot_state s;
 
+	if (m->cfg->attach)
+		return 0;
 	if (m->cfg->rom) {
 		if (board_load_firmware(m, e) ||
 		    vcpu_reset_state(&m->vcpu[0], e))
@@ -146,13 +159,39 @@ int machine_create(struct machine *m, const struct machine_config *cfg,
 	m->loop = console->loop;
 	m->lock = lock;
 	m->vm.fd = -1;
-	if (ram_create(&m->ram, cfg->memory, e) ||
-	    create_vm(m, accel, e) || vcpu_create(m, e) ||
-	    prepare(m, e) || machine_add_devices(m, e)) {
+	if (create_vm(m, accel, e) || vcpu_create(m, e) ||
+	    prepare(m, e) || machine_add_devices(m, e) ||
+	    (cfg->name && !cfg->attach && named_loaded(m, e)) ||
+	    (cfg->name && named_start(m, e))) {
 		machine_destroy(m);
 		return -1;
 	}
 	return 0;
+}
+
+static void close_vm(struct machine *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->n_vcpus; i++)
+		vmm_vcpu_destroy(&m->vcpu[i].v);
+	m->n_vcpus = 0;
+	vmm_vm_destroy(&m->vm);
+	ram_destroy(&m->ram);
+}
+
+int machine_load(struct machine *m, const struct machine_config *cfg,
+		 struct vmm_accel *accel, struct vmm_error *e)
+{
+	int ret;
+
+	memset(m, 0, sizeof(*m));
+	m->cfg = cfg;
+	m->vm.fd = -1;
+	ret = create_vm(m, accel, e) || vcpu_create(m, e) || prepare(m, e) ||
+	      named_loaded(m, e) ? -1 : 0;
+	close_vm(m);
+	return ret;
 }
 
 int machine_run(struct machine *m, struct vmm_error *e)
@@ -172,12 +211,6 @@ int machine_run(struct machine *m, struct vmm_error *e)
 
 void machine_destroy(struct machine *m)
 {
-	unsigned int i;
-
 	machine_remove_devices(m);
-	for (i = 0; i < m->n_vcpus; i++)
-		vmm_vcpu_destroy(&m->vcpu[i].v);
-	m->n_vcpus = 0;
-	vmm_vm_destroy(&m->vm);
-	ram_destroy(&m->ram);
+	close_vm(m);
 }

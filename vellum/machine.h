@@ -31,6 +31,8 @@
 
 struct machine_config {
 	const char *accel;
+	const char *name;		/* of a VM that stays; NULL = none */
+	bool attach;			/* it has been loaded: go on with it */
 	uint64_t memory;
 	unsigned int cpus;
 
@@ -131,6 +133,10 @@ struct machine {
 int machine_create(struct machine *m, const struct machine_config *cfg,
 		   struct vmm_accel *accel, struct console *console,
 		   pthread_mutex_t *lock, struct vmm_error *e);
+
+/* The same for a named VM, to be run by another program: nothing stays open. */
+int machine_load(struct machine *m, const struct machine_config *cfg,
+		 struct vmm_accel *accel, struct vmm_error *e);
 
 /* Runs it until something ends it: m->end.  Returns with all vCPUs stopped. */
 int machine_run(struct machine *m, struct vmm_error *e);

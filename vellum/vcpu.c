@@ -201,6 +201,8 @@ static int create_one(struct vcpu *c, struct machine *m, unsigned int index,
 	if (vmm_vcpu_create(&c->v, &m->vm, index, e))
 		return -1;
 	m->n_vcpus++;
+	if (m->cfg->attach)
+		return 0;
 	if (set_cpuid(c, e) || set_lapic(c, e))
 		return -1;
 	set_msrs(c);
@@ -252,9 +254,18 @@ int vcpu_init_signals(void)
 
 static void run_failed(struct vcpu *c, int err)
 {
+	const char *name = c->m->cfg->name;
+
 	pthread_mutex_lock(c->m->lock);
-	machine_end(c->m, END_FAILED, 0, "KVM_RUN on vCPU %u failed: %s",
-		    c->v.index, strerror(err));
+	if (name && err == ENODEV)
+		machine_end(c->m, END_FAILED, 0, "VM %s was destroyed", name);
+	else if (name && err == EBUSY)
+		machine_end(c->m, END_FAILED, 0,
+			    "VM %s is being run by another program", name);
+	else
+		machine_end(c->m, END_FAILED, 0,
+			    "KVM_RUN on vCPU %u failed: %s", c->v.index,
+			    strerror(err));
 	pthread_mutex_unlock(c->m->lock);
 }
 

@@ -18,6 +18,15 @@ struct command {
 
 static const struct command commands[] = {
 	{ "run", cmd_run, "boot a guest and stay with it until it ends" },
+	{ "create", cmd_create, "make a VM with a name, which stays until destroyed" },
+	{ "load", cmd_load, "put a guest into a named VM: vellum run NAME starts it" },
+	{ "list", cmd_list, "list the named VMs" },
+	{ "destroy", cmd_destroy, "end a named VM and free its memory" },
+	{ "pause", cmd_pause, "keep a named VM from running" },
+	{ "resume", cmd_resume, "let it run again" },
+	{ "reset", cmd_reset, "reset it" },
+	{ "nmi", cmd_nmi, "send it an NMI" },
+	{ "inject", cmd_inject, "send it an interrupt or exception" },
 	{ "info", cmd_info, "show what the accelerator and the CPU offer" },
 	{ "explain", cmd_explain, "say why an entry failed or a guest triple-faulted" },
 };

@@ -5,6 +5,7 @@
 
 #include "../status.h"
 #include "commands.h"
+#include "../named.h"
 #include "firmware.h"
 #include "parse.h"
 
@@ -14,7 +15,7 @@ enum {
 	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
-	OPT_DISK, OPT_CDROM,
+	OPT_DISK, OPT_CDROM, OPT_NAME,
 };
 
 static const struct option_spec specs[] = {
@@ -45,6 +46,7 @@ static const struct option_spec specs[] = {
 	{ "cdrom", "FILE", OPT_CDROM, "CD image (ISO 9660)" },
 	{ "keyboard", NULL, OPT_KEYBOARD, "input goes to the guest's keyboard, not to its serial port" },
 	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
+	{ "name", "NAME", OPT_NAME, "make a VM of that name, which stays when this program ends" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
 
@@ -68,7 +70,9 @@ static void help(void)
 {
 	printf("usage: vellum run --kernel FILE [OPTIONS]\n"
 	       "       vellum run --bios FILE [OPTIONS]\n"
-	       "       vellum run --flat FILE@ADDR --entry ADDR [OPTIONS]\n\n");
+	       "       vellum run --flat FILE@ADDR --entry ADDR [OPTIONS]\n"
+	       "       vellum run NAME [OPTIONS]\n"
+	       "       vellum load NAME --kernel FILE|--flat FILE@ADDR [OPTIONS]\n\n");
 	print_options(specs, N_SPECS);
 	printf("\nThe guest's serial port is on standard input and output. "
 	       "On a terminal Ctrl-]\nand then q leaves, Ctrl-] and then ? "
@@ -158,6 +162,7 @@ static int take_option(struct run_options *o, int id, const char *value)
 		o->cfg.storage = &the_storage;
 		o->cfg.pci = true;
 		return storage_parse(&the_storage, value, id == OPT_CDROM);
+	case OPT_NAME: o->cfg.name = value; return 0;
 	case OPT_KEYBOARD: o->cfg.keyboard = o->cfg.pci = true; return 0;
 	default: return -1;
 	}
@@ -307,6 +312,14 @@ static int open_files(struct run_options *o)
 
 static int check(struct run_options *o)
 {
+	if (o->cfg.name && (o->fw.bios || o->fw.firmware))
+		return usage_error("--name", o->cfg.name,
+				   "not together with firmware: its memory can't stay");
+	if (o->cfg.attach && (o->kernel || o->initrd || o->n_flat))
+		return usage_error("run", o->cfg.name,
+				   "goes on with what is loaded; to begin anew: --name NAME, or vellum load");
+	if (o->cfg.attach)
+		return 0;
 	if (o->fw.vars && !o->fw.firmware && !o->fw.bios)
 		return usage_error("--vars", o->fw.vars,
 				   "needs --firmware FILE as well");
@@ -318,7 +331,22 @@ static int check(struct run_options *o)
 	return o->n_flat ? check_flat(o) : check_linux(o);
 }
 
-int cmd_run(int argc, char **argv)
+/* The configuration of a VM that is there. */
+static int read_named(struct machine_config *cfg)
+{
+	struct vmm_error e = { 0 };
+	struct vmm_accel a;
+	int status = STATUS_OK;
+
+	if (vmm_accel_open(&a, cfg->accel, &e))
+		return report(&e);
+	if (named_read_config(cfg, &a, &e))
+		status = report(&e);
+	vmm_accel_close(&a);
+	return status;
+}
+
+static int run_or_load(int argc, char **argv, bool load)
 {
 	struct run_options o = {
 		.cfg = {
@@ -336,17 +364,26 @@ int cmd_run(int argc, char **argv)
 	int id, at = 1, ret, status;
 	unsigned int i;
 
+	if (argc > 1 && argv[1][0] != '-') {
+		o.cfg.name = argv[at++];
+		o.cfg.attach = !load;
+	}
 	while ((id = next_option(specs, N_SPECS, argc, argv, &at, &value))) {
 		ret = id < 0 ? -1 : take_option(&o, id, value);
 		if (ret)
 			return ret > 0 ? STATUS_OK : STATUS_USAGE;
 	}
+	if (load && !o.cfg.name)
+		return usage_error("load", "", "needs the VM's NAME") ?
+			STATUS_USAGE : STATUS_OK;
 	if (check(&o))
 		return STATUS_USAGE;
 
-	status = open_files(&o);
+	status = o.cfg.attach ? read_named(&o.cfg) : STATUS_OK;
 	if (status == STATUS_OK)
-		status = session_run(&o.cfg);
+		status = open_files(&o);
+	if (status == STATUS_OK)
+		status = load ? session_load(&o.cfg) : session_run(&o.cfg);
 
 	storage_close(&the_storage);
 	image_close(&o.cfg.kernel);
@@ -355,4 +392,14 @@ int cmd_run(int argc, char **argv)
 	for (i = 0; i < o.cfg.n_flat; i++)
 		image_close(&o.cfg.flat_image[i].file);
 	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run_or_load(argc, argv, false);
+}
+
+int cmd_load(int argc, char **argv)
+{
+	return run_or_load(argc, argv, true);
 }

@@ -245,7 +245,7 @@ static bool counts_missing(const struct session *s)
 {
 	unsigned int i;
 
-	if (strcmp(s->cfg->accel, VMM_DEFAULT_ACCEL))
+	if (s->cfg->name || strcmp(s->cfg->accel, VMM_DEFAULT_ACCEL))
 		return false;
 	for (i = 0; i < s->tally.n; i++)
 		if (s->tally.v[i].kind == VMM_COUNTER_EXIT &&
@@ -271,6 +271,29 @@ static int finish(struct session *s, bool ok, const struct machine_end *end,
 	return end_status(end);
 }
 
+int session_load(const struct machine_config *cfg)
+{
+	struct session *s = &the_session;
+	struct vmm_error e = { 0 };
+	int status = STATUS_OK;
+
+	if (vmm_accel_open(&s->accel, cfg->accel, &e))
+		return report(&e);
+	if (machine_load(&the_machine, cfg, &s->accel, &e))
+		status = report(&e);
+	vmm_accel_close(&s->accel);
+	return status;
+}
+
+/* A reset is a new machine, so with a name it is a new VM of that name. */
+static bool make_named(struct session *s, struct vmm_error *e)
+{
+	if (!s->cfg->name || s->cfg->attach)
+		return true;
+	return (!s->resets || !vmm_named_destroy(&s->accel, s->cfg->name, e)) &&
+	       !vmm_named_create(&s->accel, s->cfg->name, e);
+}
+
 int session_run(const struct machine_config *cfg)
 {
 	struct session *s = &the_session;
@@ -282,8 +305,8 @@ int session_run(const struct machine_config *cfg)
 	if (open_session(s, cfg, &e))
 		return report(&e);
 	for (;;) {
-		ok = run_one(s, &end, &e);
-		if (!ok || end.cause != END_RESET || cfg->no_reboot)
+		ok = make_named(s, &e) && run_one(s, &end, &e);
+		if (!ok || end.cause != END_RESET || cfg->no_reboot || cfg->attach)
 			break;
 		s->resets++;
 		console_drain(&s->console);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "machine.h"
+#include "named.h"
+
+#define NOTE_MAGIC	0x4d4c4556u	/* "VELM" */
+#define NOTE_VERSION	1u
+#define ISA_GSIS	24u
+
+#define NOTE_FLAT	(1u << 0)
+#define NOTE_PCI	(1u << 1)
+#define NOTE_DEBUG_EXIT	(1u << 2)
+#define NOTE_WARM	(1u << 3)	/* machine.warm_means_panic */
+#define NOTE_STARTED	(1u << 4)
+
+struct note {
+	uint32_t magic, version;
+	uint64_t memory;
+	uint32_t cpus, flags;
+};
+
+static int read_note(struct vmm_vm *vm, const char *name, struct note *n,
+		     struct vmm_error *e)
+{
+	int size = vmm_named_get_note(vm, n, sizeof(*n));
+
+	if (!size)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"VM \"%s\" is empty: vellum load %s --kernel FILE first",
+			name, name);
+	if (size != sizeof(*n) || n->magic != NOTE_MAGIC ||
+	    n->version != NOTE_VERSION || n->cpus < 1 || n->cpus > CPUS_MAX ||
+	    n->memory < RAM_MIN || n->memory % RAM_ALIGN)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"VM \"%s\" was loaded by another program", name);
+	return 0;
+}
+
+int named_read_config(struct machine_config *cfg, struct vmm_accel *a,
+		      struct vmm_error *e)
+{
+	struct vmm_vm vm;
+	struct note n;
+	int ret;
+
+	if (vmm_named_open(&vm, a, cfg->name, e))
+		return -1;
+	ret = read_note(&vm, cfg->name, &n, e);
+	vmm_vm_destroy(&vm);
+	if (ret)
+		return ret;
+	cfg->memory = n.memory;
+	cfg->cpus = n.cpus;
+	cfg->flat = n.flags & NOTE_FLAT;
+	cfg->debug_exit |= !!(n.flags & NOTE_DEBUG_EXIT);
+	cfg->pci |= !!(n.flags & NOTE_PCI);
+	return 0;
+}
+
+/* ---- memory ---- */
+
+struct piece { uint64_t gpa, size, at; };
+
+/* The slots of memory.c, as pieces of the one mapping. */
+static unsigned int pieces(const struct guest_ram *ram, struct piece p[3])
+{
+	p[0] = (struct piece){ 0, RAM_VGA_BASE, 0 };
+	p[1] = (struct piece){ RAM_VGA_END, ram->low_end - RAM_VGA_END,
+			       RAM_VGA_END };
+	if (ram->high_end == RAM_HIGH_BASE)
+		return 2;
+	p[2] = (struct piece){ RAM_HIGH_BASE, ram->high_end - RAM_HIGH_BASE,
+			       ram->low_end };
+	return 3;
+}
+
+/* Address space alone: the pieces come over it. */
+static int reserve(struct guest_ram *ram, uint64_t size, struct vmm_error *e)
+{
+	uint8_t *p = mmap(NULL, size + RAM_ALIGN, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t head;
+
+	if (p == MAP_FAILED)
+		return vmm_fail(e, VMM_ERR_HOST, "--memory: %s", strerror(errno));
+	head = -(uintptr_t)p % RAM_ALIGN;
+	if (head)
+		munmap(p, head);
+	munmap(p + head + size, RAM_ALIGN - head);
+	ram->host = p + head;
+	ram->size = size;
+	ram->low_end = size < RAM_LOW_MAX ? size : RAM_LOW_MAX;
+	ram->high_end = RAM_HIGH_BASE + (size - ram->low_end);
+	return 0;
+}
+
+static int set_up_memory(struct machine *m, struct vmm_error *e)
+{
+	struct piece p[3];
+	unsigned int i, n;
+
+	if (reserve(&m->ram, m->cfg->memory, e))
+		return -1;
+	n = pieces(&m->ram, p);
+	for (i = 0; i < n; i++) {
+		if (!m->cfg->attach &&
+		    vmm_named_memory(&m->vm, i, p[i].gpa, p[i].size, e))
+			return -1;
+		if (vmm_named_map(&m->vm, i, p[i].gpa, p[i].size,
+				  m->ram.host + p[i].at, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+int named_open_vm(struct machine *m, struct vmm_accel *a, struct vmm_error *e)
+{
+	struct note n;
+
+	if (vmm_named_open(&m->vm, a, m->cfg->name, e))
+		return -1;
+	if (!m->cfg->attach && vmm_named_get_note(&m->vm, &n, sizeof(n)))
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"VM \"%s\" is loaded already: vellum run %s, or vellum destroy %s",
+			m->cfg->name, m->cfg->name, m->cfg->name);
+	m->vm.attached = m->cfg->attach;
+	return set_up_memory(m, e);
+}
+
+static int write_note(struct machine *m, struct note *n, struct vmm_error *e)
+{
+	int ret = vmm_named_set_note(&m->vm, n, sizeof(*n));
+
+	if (ret)
+		return vmm_fail(e, VMM_ERR_INTERNAL, "VMM_SET_NOTE: %s",
+				strerror(-ret));
+	return 0;
+}
+
+int named_loaded(struct machine *m, struct vmm_error *e)
+{
+	const struct machine_config *c = m->cfg;
+	struct note n = {
+		.magic = NOTE_MAGIC, .version = NOTE_VERSION,
+		.memory = c->memory, .cpus = c->cpus,
+		.flags = (c->flat ? NOTE_FLAT : 0) |
+			 (board_wanted(c) ? NOTE_PCI : 0) |
+			 (c->debug_exit ? NOTE_DEBUG_EXIT : 0) |
+			 (m->warm_means_panic ? NOTE_WARM : 0),
+	};
+
+	return write_note(m, &n, e);
+}
+
+/*
+ * Linux's driver knows what it has set its port to and won't say it again, so here is
+ * what it always sets: 8n1, FIFOs, its lines, all interrupts. The first of these, for
+ * an empty transmitter, makes it send what it has, and set the enables as it wants them.
+ */
+static void guess_uart(struct machine *m)
+{
+	enum { IER = 1, FCR = 2, LCR = 3, MCR = 4 };
+
+	uart_ops.write(&m->uart, LCR, 1, 0x03);
+	uart_ops.write(&m->uart, FCR, 1, 0x01);
+	uart_ops.write(&m->uart, MCR, 1, 0x0b);
+	uart_ops.write(&m->uart, IER, 1, 0x0f);
+}
+
+int named_start(struct machine *m, struct vmm_error *e)
+{
+	struct note n;
+	unsigned int gsi;
+
+	if (read_note(&m->vm, m->cfg->name, &n, e))
+		return -1;
+	m->warm_means_panic = n.flags & NOTE_WARM;
+	if (n.flags & NOTE_STARTED) {
+		if (!m->cfg->quiet)
+			fprintf(stderr,
+				"vellum: %s goes on where it was; the devices of this program (serial port, clock, disks) start anew: what they held is lost\n",
+				m->cfg->name);
+		/* Nobody asserts what the last program's devices did. */
+		for (gsi = 0; gsi < ISA_GSIS; gsi++)
+			(void)vmm_vm_irq_line(&m->vm, gsi, false);
+		if (!m->cfg->flat)
+			guess_uart(m);
+		return 0;
+	}
+	n.flags |= NOTE_STARTED;
+	return write_note(m, &n, e);
+}
