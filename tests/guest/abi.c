@@ -477,6 +477,13 @@ static unsigned long random_request(void)
 		    rnd() & 0x3ff);
 }
 
+/* A guest that fits the mode, so that it comes to its end. */
+static void boot_any(struct machine *m, enum mode mode)
+{
+	machine_boot(m, mode, mode == REAL ? G_real_sum : mode == LONG ? G_long_sum :
+		     G_prot_sum);
+}
+
 static void garbage(unsigned calls, unsigned long first)
 {
 	static u8 buffer[1 << 16];
@@ -490,7 +497,7 @@ static void garbage(unsigned calls, unsigned long first)
 		unsigned j;
 
 		machine_create(&m, rnd() & 1 ? IRQCHIP | PIT : 0);
-		machine_boot(&m, rnd() % 5, G_long_sum);
+		boot_any(&m, rnd() % 5);
 		for (j = 0; j < 100; j++, i++) {
 			int fds[] = { ctl, m.vm, m.cpu, m.cpu };
 			unsigned long req = random_request(), arg;
@@ -498,6 +505,9 @@ static void garbage(unsigned calls, unsigned long first)
 
 			fill(buffer, 2048);
 			arg = rnd() & 15 ? (uintptr_t)buffer : rnd();
+			/* A guest that spins with IF 0 can't be ended in Bochs. */
+			if (is_bochs && req == KVM_RUN)
+				continue;
 			signal_in(1000);
 			rc = ioctl(fds[rnd() & 3], req, arg);
 			if (rc > 5 && rc < 40 && fcntl(rc, F_GETFD) >= 0 &&
@@ -550,7 +560,7 @@ static void test_random_state(void)
 		unsigned j;
 
 		machine_create(&m, 0);
-		machine_boot(&m, i % 5, G_long_sum);
+		boot_any(&m, i % 5);
 		get_sregs(&m, &s);
 		for (j = 0; j < 1 + i % 6; j++)
 			b[rnd() % sizeof(s)] ^= 1u << (rnd() & 7);

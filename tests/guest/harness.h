@@ -101,7 +101,7 @@ struct machine {
 
 extern int ctl;			/* the accelerator */
 extern const char *accel;
-extern bool is_vmm, is_amd, is_tcg;
+extern bool is_vmm, is_amd, is_tcg, is_bochs;
 
 /* -- Machines ------------------------------------------------------------------ */
 void machine_create(struct machine *m, u32 flags);

@@ -28,7 +28,7 @@
 
 int ctl;
 const char *accel = "/dev/vmm/ctl";
-bool is_vmm, is_amd, is_tcg;
+bool is_vmm, is_amd, is_tcg, is_bochs;
 
 static const struct table *const tables[] = {
 	&basic_table, &io_table, &mmio_table, &exc_table, &irq_table, &cpu_table,
@@ -234,6 +234,19 @@ static bool emulated_by_tcg(void)
 	return !strcmp((char *)text, "TCGTCGTCGTCG");
 }
 
+static bool emulated_by_bochs(void)
+{
+	char text[64] = "";
+	int fd = open("/sys/class/dmi/id/bios_version", O_RDONLY);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strstr(text, "Bochs") != NULL;
+}
+
 static void open_accel(void)
 {
 	FILE *f = fopen("/proc/cpuinfo", "r");
@@ -246,6 +259,7 @@ static void open_accel(void)
 	}
 	is_vmm = ioctl(ctl, VMM_GET_INFO, 0) < 0 && errno != ENOTTY && errno != EINVAL;
 	is_tcg = emulated_by_tcg();
+	is_bochs = emulated_by_bochs();
 	while (f && fgets(line, sizeof(line), f))
 		if (!strncmp(line, "vendor_id", 9))
 			is_amd = strstr(line, "AuthenticAMD") != NULL;

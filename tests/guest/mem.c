@@ -271,12 +271,15 @@ static void test_exchange_while_running(void)
 	CHECK(!pthread_create(&thread, NULL, run_until_signal, &m));
 	for (i = 1; i < 60; i++) {
 		u64 old, now;
+		unsigned patience = 200;
 
 		CHECK(mmap(at(&m), PAGE, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_FIXED, fd, (i & 1) * PAGE) == at(&m));
 		old = *word(view[!(i & 1)]);
 		now = *word(view[i & 1]);
-		usleep(3000);
+		do
+			usleep(3000);
+		while (*word(view[i & 1]) == now && --patience);
 		CHECK_EQ(*word(view[!(i & 1)]), old);
 		CHECK(*word(view[i & 1]) > now);
 	}
@@ -318,11 +321,12 @@ static void test_slots_while_running(void)
 		run_to(&m, KVM_EXIT_MMIO);
 		mmio++;
 		set_slot(m.vm, 1, AT, PAGE, at(&m), 0);
-		m.run->immediate_exit = 0;
-		alarm(0);
 		ualarm(2000, 0);
-		if (ioctl(m.cpu, KVM_RUN, 0) == -1 && errno == EINTR)
-			rounds++;
+		/* The write of the instruction that has begun may be MMIO still. */
+		while (!ioctl(m.cpu, KVM_RUN, 0))
+			CHECK_EQ(m.run->exit_reason, KVM_EXIT_MMIO);
+		CHECK_EQ(errno, EINTR);
+		rounds++;
 		set_slot(m.vm, 1, AT, 0, at(&m), 0);
 	}
 	CHECK_EQ(mmio, 50);
