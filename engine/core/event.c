@@ -125,24 +125,14 @@ static bool irq_waiting(struct vcpu *v)
 	return lapic_pending_vector(v->lapic) >= 0;
 }
 
-/* Acknowledges the interrupt whose turn it is. */
-static int take_irq(struct vcpu *v)
+/* Acknowledges user space's interrupt or the 8259s'; -1: there was none after all. */
+static int take_other_irq(struct vcpu *v)
 {
-	int vector;
+	int vector = v->user_irq;
 
-	if (v->user_irq >= 0) {
-		vector = v->user_irq;
-		v->user_irq = -1;
-		return vector;
-	}
-	if (extint_waiting(v)) {
-		vector = pic_ack(v->vm->irqchip);
-		if (vector >= 0)
-			return vector;
-	}
-	vector = lapic_pending_vector(v->lapic);
-	if (vector >= 0)
-		lapic_ack(v->lapic, vector);
+	if (vector < 0)
+		return pic_ack(v->vm->irqchip);
+	v->user_irq = -1;
 	return vector;
 }
 
@@ -169,17 +159,28 @@ static bool try_nmi(struct vcpu *v)
 	return v->injected.type;
 }
 
+static void inject_irq(struct vcpu *v, int vector)
+{
+	v->injected = (struct event){ .type = EVENT_IRQ, .vector = vector };
+	inject(v, &v->injected);
+}
+
 static void try_irq(struct vcpu *v)
 {
-	bool waiting = irq_waiting(v);
+	bool other = v->user_irq >= 0 || (v->lapic && extint_waiting(v));
+	int vector = v->lapic ? lapic_pending_vector(v->lapic) : -1;
+	bool waiting = other || vector >= 0;
 
 	if (waiting && !v->injected.type && backend->irq_open(v)) {
-		int vector = take_irq(v);
+		int taken = other ? take_other_irq(v) : -1;
 
-		if (vector >= 0) {
-			v->injected = (struct event){ .type = EVENT_IRQ, .vector = vector };
-			inject(v, &v->injected);
+		if (taken < 0) {
+			taken = vector;
+			if (taken >= 0)
+				lapic_ack(v->lapic, taken);
 		}
+		if (taken >= 0)
+			inject_irq(v, taken);
 		waiting = irq_waiting(v);
 	}
 	backend->want_irq_window(v, waiting || v->irq_window_user);

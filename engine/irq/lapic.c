@@ -31,6 +31,14 @@ static void irr_summarise(struct lapic *l, unsigned word)
 		__atomic_fetch_or(&l->irr_words, bit, __ATOMIC_SEQ_CST);
 }
 
+/* The owner found an IRR word empty. */
+static void irr_emptied(struct lapic *l, unsigned word)
+{
+	__atomic_fetch_and(&l->irr_words, ~(1u << word), __ATOMIC_SEQ_CST);
+	if (LOAD(lapic_word(l, APIC_IRR, word)))
+		irr_summarise(l, word);
+}
+
 /* Highest vector in IRR or -1; clears summary bits that turn out stale. */
 static int irr_highest(struct lapic *l)
 {
@@ -38,14 +46,11 @@ static int irr_highest(struct lapic *l)
 
 	while ((words = LOAD(&l->irr_words)) != 0) {
 		unsigned w = top_bit(words);
-		u32 *irr = lapic_word(l, APIC_IRR, w);
-		u32 bits = LOAD(irr);
+		u32 bits = LOAD(lapic_word(l, APIC_IRR, w));
 
 		if (LIKELY(bits))
 			return (int)(w * 32 + top_bit(bits));
-		__atomic_fetch_and(&l->irr_words, ~(1u << w), __ATOMIC_SEQ_CST);
-		if (LOAD(irr))
-			irr_summarise(l, w);
+		irr_emptied(l, w);
 	}
 	return -1;
 }
@@ -194,6 +199,8 @@ void lapic_ack(struct lapic *l, u8 vector)
 	u32 *irr = lapic_word(l, APIC_IRR, w);
 
 	__atomic_fetch_and(irr, ~bit, __ATOMIC_SEQ_CST);
+	if (!LOAD(irr))
+		irr_emptied(l, w);
 	STORE(isr, *isr | bit);
 	l->isr_words |= 1u << w;
 	/*

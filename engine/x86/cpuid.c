@@ -359,7 +359,18 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_leaf *l, unsigned n)
 	return 0;
 }
 
-enum exit_action x86_exit_cpuid(struct vcpu *v)
+/* A leaf without sub-leaves that is answered as it stands, or NULL. */
+static inline const struct cpuid_leaf *plain_leaf(struct vcpu *v, u32 function)
+{
+	u32 low = function & ~0x80000000u, i;
+
+	if (low >= CPUID_FIRST || function == 1)
+		return NULL;
+	i = v->cpuid_first[function >> 31][low];
+	return i < v->cpuid_count && !(v->cpuid[i].flags & FLAG_INDEX) ? &v->cpuid[i] : NULL;
+}
+
+static __attribute__((__noinline__)) enum exit_action cpuid_other(struct vcpu *v)
 {
 	u32 out[4];
 
@@ -368,5 +379,18 @@ enum exit_action x86_exit_cpuid(struct vcpu *v)
 	v->gpr[GPR_RBX] = out[1];
 	v->gpr[GPR_RCX] = out[2];
 	v->gpr[GPR_RDX] = out[3];
+	return ACT_NEXT;
+}
+
+enum exit_action x86_exit_cpuid(struct vcpu *v)
+{
+	const struct cpuid_leaf *l = plain_leaf(v, v->gpr[GPR_RAX]);
+
+	if (UNLIKELY(!l))
+		return cpuid_other(v);
+	v->gpr[GPR_RAX] = l->eax;
+	v->gpr[GPR_RBX] = l->ebx;
+	v->gpr[GPR_RCX] = l->ecx;
+	v->gpr[GPR_RDX] = l->edx;
 	return ACT_NEXT;
 }
