@@ -2,7 +2,7 @@
 # make bench [RIG=intel|amd|both] [MITIGATIONS=off|auto]
 
 BENCH_OUT := $(BUILD)/bench
-RIG ?= both
+BENCH_RIG = $(or $(RIG),both)
 MITIGATIONS ?= off
 
 $(BENCH_OUT)/guest.elf: bench/start.S bench/guest.c bench/guest.ld
@@ -21,5 +21,5 @@ $(BENCH_OUT)/init: bench/init.c
 
 .PHONY: bench
 bench: all $(BENCH_OUT)/guest.bin $(BENCH_OUT)/init
-	@for rig in $(if $(filter both,$(RIG)),intel amd,$(RIG)); do \
+	@for rig in $(if $(filter both,$(BENCH_RIG)),intel amd,$(BENCH_RIG)); do \
 		bench/run $$rig --mitigations $(MITIGATIONS) || exit 1; done
