@@ -26,7 +26,7 @@ run() {
 
 # ---- the pseudo-BIOS and its state ----
 run --bios hypercall.bin
-is hypercall-answers-enosys 42 $?
+is hypercall-answers-enosys 42 $status
 run --bios pseudo.bin --trap vmcall
 if [ "$module" = vmm ]; then
 	is vmcall-exits 21 $status 'trapped VMCALL: exit reason .*, instruction length 3'
@@ -64,29 +64,29 @@ else
 fi
 echo 'cs.limt = 0' >bad.state
 run --bios pseudo.bin --state bad.state
-is bad-state 4 $? 'line 1: .*is not REGISTER=NUMBER'
+is bad-state 4 $status 'line 1: .*is not REGISTER=NUMBER'
 
 # ---- images that can't be ----
 run --bios odd.bin
-is odd-size 4 $? 'not a multiple of 64 KiB'
+is odd-size 4 $status 'not a multiple of 64 KiB'
 run --bios empty.bin
-is empty-image 4 $? 'the file is empty'
+is empty-image 4 $status 'the file is empty'
 run --bios missing.bin
-is missing-image 4 $? 'No such file'
+is missing-image 4 $status 'No such file'
 run --bios pseudo.bin --trap vmcal
-is unknown-trap 2 $? "can't be trapped"
+is unknown-trap 2 $status "can't be trapped"
 
 # ---- devices ----
 for guest in rtc pci hpet; do
 	run --bios $guest.bin
-	is $guest 42 $?
+	is $guest 42 $status
 done
 run --bios power_off.bin
-is power-off-by-port-0x604 0 $?
+is power-off-by-port-0x604 0 $status
 run --bios strict.bin --strict-io
-is strict-io 19 $? 'read 2 bytes from I/O port 0xfa at RIP 0x1,'
+is strict-io 19 $status 'read 2 bytes from I/O port 0xfa at RIP 0x1,'
 run --bios shadow.bin --debug-exit
-is shadow-by-pam 42 $?
+is shadow-by-pam 42 $status
 printf '\r' | timeout 20 vellum run --accel $node --quiet --memory 16M \
 	--keyboard --bios keyboard.bin >out 2>&1
 is typed-key 42 $?
