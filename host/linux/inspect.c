@@ -161,8 +161,6 @@ static u32 copy_records(const struct vcpu *v, u64 *seq, u64 *lost,
 	u32 i, n, drop;
 
 	oldest = next >= TRACE_ENTRIES ? next - (TRACE_ENTRIES - 1) : 0;
-	if (*seq > next)
-		*seq = next;
 	if (*seq < oldest) {
 		*lost += oldest - *seq;
 		*seq = oldest;
@@ -203,6 +201,7 @@ static long get_trace(const struct vcpu *v, struct vmm_trace __user *user)
 	batch = kmalloc_array(BATCH, sizeof(*batch), GFP_KERNEL);
 	if (!batch)
 		return -ENOMEM;
+	a.next = min_t(u64, a.next, LOAD_ACQUIRE(&v->trace_next));
 	/* A guest that exits faster than we copy does not keep us here. */
 	while (done < a.n && done < TRACE_ENTRIES && !rc) {
 		before = a.next;

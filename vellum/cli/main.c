@@ -27,6 +27,12 @@ static const struct command commands[] = {
 	{ "reset", cmd_reset, "reset it" },
 	{ "nmi", cmd_nmi, "send it an NMI" },
 	{ "inject", cmd_inject, "send it an interrupt or exception" },
+	{ "regs", cmd_regs, "show a named VM's registers" },
+	{ "vmcs", cmd_vmcs, "show its VMCS or VMCB, every field by name" },
+	{ "stats", cmd_stats, "show its exits, where its time goes, latencies" },
+	{ "trace", cmd_trace, "show its last exits, or follow them" },
+	{ "set", cmd_set, "set one of its registers or fields" },
+	{ "top", cmd_top, "watch all named VMs" },
 	{ "info", cmd_info, "show what the accelerator and the CPU offer" },
 	{ "explain", cmd_explain, "say why an entry failed or a guest triple-faulted" },
 };
