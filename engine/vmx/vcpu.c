@@ -173,6 +173,9 @@ void vmx_vcpu_reset(struct vcpu *v, bool init)
 	vmx_want_irq_window(v, false);
 	vmx_want_nmi_window(v, false);
 	vmx_set_tpr_threshold(v, 0);
-	if (!init)
-		reset_msrs(x);
+	if (init)
+		return;
+	reset_msrs(x);
+	/* A guest that trusts fast strings where there are none is slow. */
+	v->misc_enable = rdmsr(MSR_MISC_ENABLE) & MISC_ENABLE_FAST_STRINGS;
 }
