@@ -190,6 +190,9 @@ static void try_irq(struct vcpu *v)
 
 void vcpu_prepare_events(struct vcpu *v)
 {
+	/* With a TPR that hardware keeps, priorities may have moved unseen. */
+	if (v->lapic && backend_caps.tpr_virtual)
+		lapic_update_ppr(v->lapic);
 	if (v->injected.type)
 		inject(v, &v->injected);
 	else if (v->exception.type)

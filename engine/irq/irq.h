@@ -57,6 +57,8 @@ void lapic_tsc_changed(struct lapic *l);
 /* CR8 = TPR[7:4]. [t] */
 u64 lapic_get_cr8(struct lapic *l);
 void lapic_set_cr8(struct lapic *l, u64 cr8);
+/* TPR in the page may have been changed by hardware: PPR again, nothing else. [t] */
+void lapic_update_ppr(struct lapic *l);
 /* TPR in the page was changed by hardware (TPR shadow): recompute. [t] */
 void lapic_tpr_changed(struct lapic *l);
 /*

@@ -179,7 +179,6 @@ void lapic_error(struct lapic *l, u32 bits);
 /* An event of a local vector table entry but the timer's. Any context. */
 void lapic_lvt_event(struct lapic *l, u32 offset);
 void lapic_set_tpr(struct lapic *l, u32 tpr);		/* [t] */
-void lapic_update_ppr(struct lapic *l);			/* [t] */
 /* Rebuilds what is derived from IRR, ISR and TPR. [t] */
 void lapic_rescan(struct lapic *l);
 /* ID and LDR as the mode in v->apic_base wants them. [t] */
