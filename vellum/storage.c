@@ -140,18 +140,92 @@ static int add_virtio(struct machine *m, unsigned int i)
 	return 0;
 }
 
+static const struct {
+	uint16_t ports, control;
+	uint8_t irq;
+} channels[ATA_CHANNELS] = {
+	{ ATA_PORT_0, ATA_CONTROL_0, ATA_IRQ_0 },
+	{ ATA_PORT_1, ATA_CONTROL_1, ATA_IRQ_1 },
+};
+
+static int add_ata_ports(struct machine *m, unsigned int i)
+{
+	struct ata_channel *c = &m->storage.ata->channel[i];
+	struct bus_range ports = {
+		.base = channels[i].ports, .len = ATA_PORTS, .width = 4,
+		.name = "IDE", .ops = &ata_ops, .dev = c,
+	};
+	struct bus_range control = {
+		.base = channels[i].control, .len = 1, .width = 1,
+		.name = "IDE control", .ops = &ata_control_ops, .dev = c,
+	};
+
+	c->irq = machine_line(m, channels[i].irq);
+	return bus_add(&m->pio, &ports) || bus_add(&m->pio, &control);
+}
+
+/* Disks first: software of old takes the first device for its disk. */
+static unsigned int place_ata(struct machine *m, bool cdroms, unsigned int n)
+{
+	struct storage *s = m->cfg->storage;
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++) {
+		struct storage_unit *u = &s->unit[i];
+		struct ata_unit *a;
+
+		if (u->bus != STORAGE_ATA || u->cdrom != cdroms)
+			continue;
+		if (n < ATA_CHANNELS * ATA_UNITS) {
+			a = &m->storage.ata->channel[n / ATA_UNITS]
+				.unit[n % ATA_UNITS];
+			a->disk = &u->disk;
+			a->cdrom = u->cdrom;
+			a->id = u->id;
+		}
+		n++;
+	}
+	return n;
+}
+
+static int add_ata(struct machine *m, struct vmm_error *e)
+{
+	struct ata_controller *c = calloc(1, sizeof(*c));
+	unsigned int n;
+
+	if (!c)
+		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	m->storage.ata = c;
+	c->done.fd = -1;
+	n = place_ata(m, false, 0);
+	if (n <= ATA_UNITS)
+		n = ATA_UNITS;		/* CDs have a cable of their own */
+	if (place_ata(m, true, n) > ATA_CHANNELS * ATA_UNITS)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"--disk, --cdrom: the IDE controller has four places, two of them on each cable: put disks on bus=virtio");
+	if (ata_add(c, &m->board.pci, PCI_ANY_SLOT, m->loop) ||
+	    add_ata_ports(m, 0) || add_ata_ports(m, 1))
+		return vmm_fail(e, VMM_ERR_HOST,
+			"no memory, file descriptor, port or PCI slot for the IDE controller");
+	return 0;
+}
+
 int machine_add_storage(struct machine *m, struct vmm_error *e)
 {
+	bool ata = false;
 	unsigned int i;
 
 	if (!m->cfg->storage)
 		return 0;
-	for (i = 0; i < m->cfg->storage->n; i++)
-		if (add_virtio(m, i))
+	for (i = 0; i < m->cfg->storage->n; i++) {
+		if (m->cfg->storage->unit[i].bus == STORAGE_ATA)
+			ata = true;
+		else if (add_virtio(m, i))
 			return vmm_fail(e, VMM_ERR_HOST,
 				"%s: no memory, file descriptor or PCI slot for its controller",
 				m->cfg->storage->unit[i].name);
-	return 0;
+	}
+	return ata ? add_ata(m, e) : 0;
 }
 
 void machine_remove_storage(struct machine *m)
@@ -164,5 +238,10 @@ void machine_remove_storage(struct machine *m)
 		virtio_blk_remove(m->storage.blk[i]);
 		free(m->storage.blk[i]);
 		m->storage.blk[i] = NULL;
+	}
+	if (m->storage.ata) {
+		ata_remove(m->storage.ata);
+		free(m->storage.ata);
+		m->storage.ata = NULL;
 	}
 }

@@ -7,6 +7,7 @@
 #define VELLUM_STORAGE_H
 
 #include "block/block.h"
+#include "dev/ata.h"
 #include "dev/virtio_blk.h"
 
 #define STORAGE_MAX	8u
@@ -42,6 +43,7 @@ struct machine;
 
 struct machine_storage {
 	struct virtio_blk *blk[STORAGE_MAX];
+	struct ata_controller *ata;
 };
 
 /* Device lock held, or no vCPU running. */
