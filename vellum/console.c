@@ -207,8 +207,12 @@ static void escape_command(struct console *c, uint8_t key)
 	case 'r':
 		c->event(c->opaque, CONSOLE_RESET);
 		break;
+	case 'p':
+		c->event(c->opaque, CONSOLE_POWER);
+		break;
 	default:
 		say("\r\nCtrl-] then: q or x = leave, r = reset the guest, "
+		    "p = press its power button,\r\n"
 		    "Ctrl-] = send Ctrl-] to the guest\r\n");
 		break;
 	}

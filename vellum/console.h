@@ -32,6 +32,7 @@
 enum console_event {
 	CONSOLE_QUIT,		/* the user wants out */
 	CONSOLE_RESET,		/* the user wants the machine reset */
+	CONSOLE_POWER,		/* the user presses the power button */
 	CONSOLE_BROKEN,		/* nobody reads our output any more */
 };
 

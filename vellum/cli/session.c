@@ -118,6 +118,9 @@ static void on_console(void *opaque, enum console_event what)
 	case CONSOLE_RESET:
 		machine_end(m, END_RESET, 0, "the user reset the machine");
 		break;
+	case CONSOLE_POWER:
+		pm_power_button(&m->pm);
+		break;
 	case CONSOLE_BROKEN:
 		machine_end(m, END_BROKEN_PIPE, 0,
 			    "standard output can't be written any more: %s",

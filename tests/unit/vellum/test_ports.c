@@ -111,6 +111,28 @@ static void test_pm_powers_off_only_in_s5(void **state)
 	assert_int_equal(pm_ops.read(&p, PM1_CNT, 2) & 0x2001, 1);
 }
 
+static bool sci;
+
+static void on_sci(void *opaque, unsigned int n, bool level)
+{
+	(void)opaque, (void)n;
+	sci = level;
+}
+
+static void test_pm_power_button(void **state)
+{
+	struct pm p = { .power_off = on_off, .sci.set = on_sci };
+
+	(void)state;
+	pm_reset(&p);
+	pm_power_button(&p);
+	assert_false(sci);			/* not enabled */
+	pm_ops.write(&p, PM1_EVT + 2, 2, 0x100);
+	assert_true(sci);
+	pm_ops.write(&p, PM1_EVT, 2, 0x100);	/* seen */
+	assert_false(sci);
+}
+
 static void test_pm_timer_counts(void **state)
 {
 	struct pm p = { .power_off = on_off };
@@ -204,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup(test_i8042_answers, setup),
 		cmocka_unit_test_setup(test_port92_and_cf9, setup),
 		cmocka_unit_test_setup(test_pm_powers_off_only_in_s5, setup),
+		cmocka_unit_test_setup(test_pm_power_button, setup),
 		cmocka_unit_test_setup(test_pm_timer_counts, setup),
 		cmocka_unit_test_setup(test_misc, setup),
 		cmocka_unit_test_setup(test_garbage_to_all_ports, setup),
