@@ -34,8 +34,8 @@ $(RIG_OUT)/kernel/RELEASE $(RIG_BUSYBOX):
 $(RIG_OUT)/agent: rig/agent.c rig/channel.c rig/tools.c rig/agent.h rig/rigcall.h
 	$(RIG_CC) -std=gnu11 -O2 $(RIG_WARN) -static -o $@ $(filter %.c,$^)
 
-$(RIG_OUT)/shim.so: rig/shim.c rig/rigcall.h
-	$(RIG_CC) -std=gnu11 -O2 $(RIG_WARN) -fPIC -shared -o $@ $<
+$(RIG_OUT)/shim.so: rig/shim.c rig/repair.c rig/rigcall.h rig/repair.h
+	$(RIG_CC) -std=gnu11 -O2 $(RIG_WARN) -fPIC -shared -o $@ $(filter %.c,$^)
 
 $(RIG_OUT)/boot.rom: rig/boot.S rig/rigcall.h rig/tool/romsum.py
 	$(RIG_CC) -DROM_SIZE=$(RIG_ROM_SIZE) -c -o $(RIG_OUT)/boot.o $<

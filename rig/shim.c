@@ -14,6 +14,7 @@
  * folder for a saved state; RIG_LOCK_VMX, if firmware is to have forbidden VMX.
  */
 #define _GNU_SOURCE
+#include "repair.h"
 #include "rigcall.h"
 
 #include <dlfcn.h>
@@ -370,4 +371,5 @@ __attribute__((constructor)) static void set_up(void)
 	sigaction(SIGUSR2, &sa, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* not to outlive rig/run */
 	unsetenv("LD_PRELOAD");
+	repair_bochs();
 }
