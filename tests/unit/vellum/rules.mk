@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the program, under the address and undefined-behaviour
-# sanitizers: one binary per test_*.c, each linked with all of the program but
-# its main().
+# sanitizers: one binary per test_*.c, each linked with what it uses of the
+# program.
 
-UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block virtio pci board garbage
+UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block virtio ata pci board garbage
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
@@ -26,8 +26,12 @@ $(UNIT_VELLUM_DIR)/%.o: %.c
 
 .SECONDARY: $(UNIT_VELLUM_OBJS)
 
+$(UNIT_VELLUM_DIR)/program.a: $(UNIT_VELLUM_OBJS)
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
 $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
-		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_OBJS)
+		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_DIR)/program.a
 	@echo "  CC $@"
 	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring
 
