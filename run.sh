@@ -6,6 +6,9 @@
 # on an emulated machine (RIG=intel: VT-x in Bochs; RIG=amd: AMD-V in QEMU).
 #
 #   ./run.sh [OPTIONS OF vellum run]
+#
+# With DISK=FILE (make debian-disk makes one) that disk is booted by SeaBIOS instead.
+# It is written to.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -35,8 +38,9 @@ run_native() {
 		# shellcheck disable=SC2064
 		trap "${as_root[*]} rmmod vmm" EXIT
 	fi
-	"${as_root[@]}" build/vellum run --kernel build/rig/vmlinux \
-		--initrd build/rig/guest.cpio "$@" || status=$?
+	local guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
+	[ -z "${DISK:-}" ] || guest=(--disk "$DISK")
+	"${as_root[@]}" build/vellum run "${guest[@]}" "$@" || status=$?
 	return "$status"
 }
 
@@ -45,12 +49,20 @@ intel | amd) ;;
 *) die "RIG=$RIG: intel (Bochs) and amd (QEMU) are known" ;;
 esac
 
+if [ -n "${DISK:-}" ] && [ ! -e "$DISK" ]; then
+	die "DISK=$DISK: no such file (make debian-disk makes build/images/debian.img)"
+fi
 why=$(native_reason)
 if [ -z "$why" ]; then
 	say "using this machine's own CPU"
 	run_native "$@"
 else
 	say "$why: starting an emulated ${RIG:-intel} host"
+	if [ -n "${DISK:-}" ]; then
+		exec rig/run --vendor "${RIG:-intel}" --module vmm -i --no-guest --disk "$DISK" \
+			--file /usr/share/seabios/bios-256k.bin:/usr/share/seabios/ -- \
+			vellum run --disk /dev/sda "$@"
+	fi
 	exec rig/run --vendor "${RIG:-intel}" --module vmm -i -- \
 		vellum run --kernel /guest/vmlinux --initrd /guest/initrd --fast-boot "$@"
 fi
