@@ -7,7 +7,7 @@
 # rigs: intel amd
 # limit: 400
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 dir=$build/tests/firmware.$RIG
 bios=/usr/share/seabios/bios-256k.bin
