@@ -5,7 +5,7 @@
 # rigs: amd
 # limit: 900
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 build=${BUILD:-build}
 dir=$build/tests/debian
 image=$build/images/debian.img

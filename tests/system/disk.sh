@@ -6,7 +6,7 @@
 # rigs: intel amd
 # limit: 500
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 build=${BUILD:-build}
 dir=$build/tests/disk.$RIG
 kernel=$(echo "$build"/rig/kernel/lib/modules/*/kernel/drivers)
