@@ -11,6 +11,7 @@
 
 #define FLUSH_DELAY_NS	4000000ull
 #define CTRL_D		0x04
+#define CTRL_D_NS	1000000000ull
 #define FEED_DELAY_NS	1000000ull	/* between FIFOs full of input */
 #define UNTAKE_MAX	16u		/* one FIFO's worth */
 #define IN_MASK		(CONSOLE_IN_SIZE - 1)
@@ -232,16 +233,20 @@ static void typed(struct console *c, uint8_t key)
 
 /*
  * A terminal says by Ctrl-D that there is no more: the guest's shell ends, and
- * whatever waits for it. In the middle of a line the first one only sends that.
+ * whatever waits for it. It is said again every second, since a tty that changes
+ * its mode just then forgets it, and in the middle of a line it only sends that.
  */
 static void end_of_input(struct console *c)
 {
 	c->in_eof = true;
-	if (c->in_tty)
-		return;
-	if (c->in_line && in_room(c) > 1)
+	if (!c->in_tty)
 		in_push(c, CTRL_D);
-	in_push(c, CTRL_D);
+}
+
+/* The last one was taken: the next in a second. */
+static void end_of_input_again(struct console *c)
+{
+	ev_timer_set(&c->feed_timer, ev_now() + CTRL_D_NS);
 }
 
 static void read_some(struct console *c)
@@ -263,7 +268,6 @@ static void read_some(struct console *c)
 		end_of_input(c);
 		return;
 	}
-	c->in_line = buf[n - 1] != '\n';
 	for (i = 0; i < n; i++) {
 		if (c->in_tty)
 			typed(c, buf[i]);
@@ -294,6 +298,8 @@ static void feed(void *opaque)
 {
 	struct console *c = opaque;
 
+	if (c->in_eof && !c->in_tty && !c->in_count)
+		in_push(c, CTRL_D);
 	if (c->input)
 		c->input(c->opaque);
 }
@@ -321,6 +327,8 @@ size_t console_take(void *console, uint8_t *buf, size_t n)
 	}
 	if (i)
 		update_listening(c);
+	if (c->in_eof && !c->in_tty && !c->in_count)
+		end_of_input_again(c);
 	return i;
 }
 

@@ -42,7 +42,6 @@ struct console {
 	/* input: under the device lock */
 	struct ev_fd in;
 	bool in_tty, in_file, in_eof;
-	bool in_line;		/* the last byte read was no newline */
 	bool escaped;		/* the escape key came, its command not yet */
 	uint8_t in_buf[CONSOLE_IN_SIZE];
 	unsigned int in_head, in_count;
