@@ -93,7 +93,8 @@ static void note_modes(const struct guest *g, struct explain_report *r)
 	u64 proc2 = 0;
 	struct text t;
 
-	if (g->s->vendor == EXPLAIN_VMX && (g->have & HAVE_CR0) && !(g->cr0 & CR0_PE) &&
+	if (g->s->vendor == EXPLAIN_VMX && !g->s->guest_only && (g->have & HAVE_CR0) &&
+	    !(g->cr0 & CR0_PE) &&
 	    explain_get(g->s, F_PROC_CTLS2, &proc2) && (proc2 & BIT(7))) {
 		t = note(r);
 		text_add(&t, "CR0 %#llx has PE and PG 0: legal, \"unrestricted guest\" is 1. NE must "
@@ -105,7 +106,7 @@ static void note_modes(const struct guest *g, struct explain_report *r)
 		text_add(&t, "CS's access rights %#x have L 1 outside IA-32e mode: the CPU ignores it, "
 			     "and no entry check looks at it", g->seg[SEG_CS].ar);
 	}
-	if (g->s->vendor == EXPLAIN_VMX && (g->cr4 & CR4_VMXE)) {
+	if (g->s->vendor == EXPLAIN_VMX && !g->s->guest_only && (g->cr4 & CR4_VMXE)) {
 		t = note(r);
 		text_add(&t, "CR4 has VMXE 1: VMX operation requires it; the guest sees the read "
 			     "shadow");

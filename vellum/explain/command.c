@@ -18,7 +18,7 @@ enum { OPT_HELP = 1, OPT_STATE, OPT_JSON, OPT_NTH, OPT_VERBOSE };
 static const struct option_spec specs[] = {
 	{ "state", "FILE", OPT_STATE, "a saved dump, - for standard input" },
 	{ "json", NULL, OPT_JSON, "the answer as JSON" },
-	{ "nth", "N", OPT_NTH, "the Nth dump in the file (default 1)" },
+	{ "nth", "N", OPT_NTH, "the Nth dump in the file (default: the first with a failure)" },
 	{ "verbose", NULL, OPT_VERBOSE, "list the checks that could not be made" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
@@ -136,7 +136,7 @@ static int set_nth(struct explain_options *o, const char *value)
 
 int cmd_explain(int argc, char **argv)
 {
-	struct explain_options o = { .nth = 1 };
+	struct explain_options o = { 0 };
 	const char *value;
 	int id, at = 1;
 

@@ -248,6 +248,50 @@ static bool is_text(const char *text, size_t size)
 	return odd <= 16 + size / 50;
 }
 
+/* An entry that failed, or a shutdown: what someone who asks is after. */
+static bool is_failure(const struct explain_state *s)
+{
+	uint64_t v;
+
+	if (s->vendor == EXPLAIN_SVM)
+		return explain_get_vmcb(s, offsetof(struct vmcb, c.exit_code), &v) &&
+		       ((uint32_t)v == EXIT_INVALID || v == EXIT_SHUTDOWN);
+	return (explain_get(s, F_EXIT_REASON, &v) && (v >> 31 || v == 2)) ||
+	       (explain_get(s, F_INSN_ERROR, &v) && v);
+}
+
+static void start_over(struct dump *d)
+{
+	dump_free(d);
+	memset(d, 0, sizeof(*d));
+	d->dumps = 1;
+}
+
+/* The first dump with a failure, else the first. */
+static bool pick(struct dump *d, const char *text, size_t size)
+{
+	unsigned i, n;
+
+	if (!by_content(d, text, size, 1))
+		return false;
+	d->nth = 1;
+	if (is_failure(&d->s) || d->dumps <= 1)
+		return true;
+	n = d->dumps < DUMPS_LOOKED_AT ? d->dumps : DUMPS_LOOKED_AT;
+	for (i = 1; i < n && !is_failure(&d->s);) {
+		start_over(d);
+		if (!by_content(d, text, size, ++i))
+			break;
+	}
+	if (!is_failure(&d->s)) {
+		i = 1;
+		start_over(d);
+		by_content(d, text, size, 1);
+	}
+	d->nth = i;
+	return true;
+}
+
 bool dump_parse(struct dump *d, const char *text, size_t size, unsigned nth)
 {
 	char *copy;
@@ -255,7 +299,7 @@ bool dump_parse(struct dump *d, const char *text, size_t size, unsigned nth)
 	bool ok;
 
 	memset(d, 0, sizeof(*d));
-	d->dumps = 1;
+	start_over(d);
 	if (size > DUMP_SIZE_MAX)
 		return dump_refuse(d, "larger than %u MiB: cut out the part with the dump",
 				   DUMP_SIZE_MAX >> 20);
@@ -269,8 +313,10 @@ bool dump_parse(struct dump *d, const char *text, size_t size, unsigned nth)
 	for (i = 0; i < size; i++)
 		if (!copy[i] || copy[i] == '\r')
 			copy[i] = ' ';
-	ok = by_content(d, copy, size, nth);
+	ok = nth ? by_content(d, copy, size, nth) : pick(d, copy, size);
 	free(copy);
+	if (nth)
+		d->nth = nth;
 	if (ok && nth > d->dumps)
 		return dump_refuse(d, "there is no dump %u in it, only %u", nth, d->dumps);
 	if (ok && !d->values)

@@ -14,6 +14,7 @@
 
 #define DUMP_SIZE_MAX	(32u << 20)	/* bytes of a file */
 #define DUMP_POOL_MAX	(4u << 20)	/* bytes of guest memory in it */
+#define DUMPS_LOOKED_AT	64		/* for one with a failure */
 #define DUMP_NAMES_MAX	8
 #define DUMP_REMARKS_MAX 16
 
@@ -21,7 +22,7 @@ struct dump {
 	struct explain_state s;
 	const char *format;		/* what it was recognised as */
 	unsigned values;		/* fields taken */
-	unsigned dumps;			/* how many the file holds */
+	unsigned dumps, nth;		/* how many the file holds, which this is */
 	unsigned unknown;		/* fields that nobody knows */
 	char unknown_name[DUMP_NAMES_MAX][48];
 	unsigned n_remarks, lost_remarks;	/* contradictions, absurd values, an early end */
@@ -32,8 +33,8 @@ struct dump {
 };
 
 /*
- * Reads the nth dump (from 1) of the text, which need not end in 0. False: d->refusal
- * says why. dump_free() in either case.
+ * Reads the nth dump (from 1; 0: the first with a failure, if any) of the text, which
+ * need not end in 0. False: d->refusal says why. dump_free() in either case.
  */
 bool dump_parse(struct dump *d, const char *text, size_t size, unsigned nth);
 void dump_free(struct dump *d);

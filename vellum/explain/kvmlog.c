@@ -189,6 +189,17 @@ static const struct key *find_key(const struct scan *c)
 	return best;
 }
 
+/* Of what stands before an unknown value, the two words next to it. */
+static const char *last_words(const struct scan *c)
+{
+	const char *p = c->words + c->used;
+	unsigned blanks = 0;
+
+	while (p > c->words && (p[-1] != ' ' || ++blanks < 2))
+		p--;
+	return p;
+}
+
 static void take_value(struct scan *c, uint64_t v, bool has_second, uint64_t second)
 {
 	const struct key *k = find_key(c);
@@ -206,7 +217,7 @@ static void take_value(struct scan *c, uint64_t v, bool has_second, uint64_t sec
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		if (ends_with(c->words, ignored[i]))
 			return;
-	dump_unknown(c->d, c->words, strlen(c->words));
+	dump_unknown(c->d, last_words(c), strlen(last_words(c)));
 }
 
 static void add_word(struct scan *c, const char *word, size_t length)
@@ -375,10 +386,10 @@ bool dump_parse_kvm(struct dump *d, const char *text, unsigned nth)
 		return dump_refuse(d, "there is no dump %u in it, only %u", nth, d->dumps);
 	/* QEMU's registers, where they follow, are the same state seen from outside. */
 	registers = earliest(find_in(guest, end, "EAX="), find_in(guest, end, "RAX="));
-	if (registers && find_in(registers, end, "CR0=")) {
-		dump_add_qemu(d, registers);
+	if (registers && find_in(registers, end, "CR0="))
 		end = registers;
-	}
+	else
+		registers = NULL;
 	host = find_in(guest, end, "*** Host State ***");
 	control = find_in(guest, end, "*** Control State ***");
 	scan_section(&c, guest + 19, host ? host : control ? control : end, GUEST);
@@ -391,5 +402,7 @@ bool dump_parse_kvm(struct dump *d, const char *text, unsigned nth)
 		dump_remark(d, "the dump ends before its %s: it is not complete",
 			    !host ? "host state" : "control state");
 	sort_out_efer(d);
+	if (registers)
+		dump_add_qemu(d, registers);
 	return true;
 }

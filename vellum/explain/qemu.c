@@ -196,6 +196,9 @@ static void take_reason(struct dump *d, const char *text)
 	const char *p = strstr(text, "entry failed, hardware error ");
 	uint64_t v;
 
+	/* What QEMU's own log (-d cpu_reset, -d int) says before the registers. */
+	if (!p && strstr(text, "Triple fault"))
+		dump_set(d, F_EXIT_REASON, 2, "Triple fault");
 	if (!p)
 		return;
 	p += strlen("entry failed, hardware error ");

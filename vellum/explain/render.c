@@ -255,7 +255,7 @@ static void print_dump(FILE *out, const struct dump *d)
 
 	fprintf(out, "Read: %s, %u values", d->format, d->values);
 	if (d->dumps > 1)
-		fprintf(out, " (one of %u dumps in the file: --nth N for another)", d->dumps);
+		fprintf(out, " (dump %u of %u in the file: --nth N for another)", d->nth, d->dumps);
 	fputc('\n', out);
 	for (i = 0; i < d->n_remarks; i++)
 		labelled(out, 0, "  ! ", "%s", d->remark[i]);

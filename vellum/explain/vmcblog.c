@@ -306,11 +306,11 @@ bool dump_parse_vmcb(struct dump *d, const char *text, unsigned nth)
 	p = memmem(from, (size_t)(end - from), "EAX=", 4);
 	if (!p)
 		p = memmem(from, (size_t)(end - from), "RAX=", 4);
-	if (p) {
-		dump_add_qemu(d, p);
+	if (p)
 		end = p;
-	}
 	scan(d, from, end);
+	if (p)
+		dump_add_qemu(d, p);
 	if (!memmem(from, (size_t)(end - from), "VMCB State Save Area", 20))
 		dump_remark(d, "the dump ends before its state save area: it is not complete");
 	note_encrypted(d);

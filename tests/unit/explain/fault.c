@@ -465,7 +465,7 @@ static void paging_switched_on_with_no_tables(void **unused)
 	set(&state, F_GUEST_CR3, 0x1000);
 	ask();
 	CHAIN(SHUTDOWN, VEC_PF, VEC_DF);
-	says(report.step[0].raised, "its PDE at guest-physical 0x1000 is 0, not present");
+	says(report.step[0].raised, "its PDE at guest-physical 0x1000 is 0x0, not present");
 }
 
 static void expand_down_stack(void **unused)
