@@ -2,9 +2,8 @@
 #include "guest.inc"
 
 	.code64
-/* With interrupts on: see docs/emulators.md about Bochs and spinning guests. */
+/* With interrupts off, which must not keep the host's out: docs/emulators.md, Bochs. */
 GUEST abi_spin
-	sti
 	jmp	.
 
 GUEST abi_steps
