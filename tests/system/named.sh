@@ -6,7 +6,7 @@
 # rigs: intel amd
 # limit: 400
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 build=${BUILD:-build}
 dir=$build/tests/named.$RIG
 mkdir -p "$dir"
