@@ -113,7 +113,7 @@ struct explain_state {
 	unsigned n_memory;
 	struct explain_memory memory[EXPLAIN_MEMORY_MAX];
 	/* Guest-physical memory that is still there; NULL: only memory[]. */
-	bool (*read_physical)(void *arg, u64 gpa, void *to, unsigned size);
+	bool (*read_physical)(void *arg, uint64_t gpa, void *to, unsigned size);
 	void *read_arg;
 	unsigned n_entry_msrs;		/* of the VM-entry MSR-load area */
 	bool entry_msrs_known;

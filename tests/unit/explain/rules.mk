@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the explainer: the engine's part and the program's, with nothing between.
-UNIT_EXPLAIN_NAMES := rules fault exit dump fuzz
+UNIT_EXPLAIN_NAMES := rules fault exit dump live fuzz
 UNIT_EXPLAIN_TESTS := $(UNIT_EXPLAIN_NAMES:%=$(BUILD)/tests/unit-explain-%)
 UNIT_EXPLAIN_SOURCES := $(wildcard engine/explain/*.c) engine/svm/check.c engine/vmx/fields.c \
 	engine/vmx/reasons.c host/linux/test/mutations.c tests/unit/explain/fixture.c \
