@@ -6,7 +6,7 @@
 # rigs: intel amd
 # limit: 500
 set -u
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit 1
 number=0
 for module in vmm kvm; do
 	log=${BUILD:-build}/tests/linux.$RIG.$module.log
