@@ -21,6 +21,7 @@ readonly PACKAGES=(
 	bochs bochs-term bochsbios vgabios qemu-system-x86 seabios
 	# tests
 	libcmocka-dev shellcheck sparse clang-format expect gdb git util-linux
+	e2fsprogs grub-rescue-pc isolinux syslinux-common xorriso
 )
 log=
 

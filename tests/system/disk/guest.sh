@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh
 # In the guest: what Linux's drivers make of the disks. vda and sda take writes,
 # vdb does not, sr0 is a CD.
 cd /lib/modules-disk || exit 1
@@ -29,8 +30,9 @@ write_and_read() {
 	mkdir -p /m && mount -t ext4 "/dev/$1" /m || return 1
 	head -c 3000000 /dev/urandom >/m/x && cp /m/x /tmp/x && sync && umount /m || return 1
 	echo 3 >/proc/sys/vm/drop_caches
-	mount -t ext4 "/dev/$1" /m && cmp /m/x /tmp/x && fstrim /m
+	mount -t ext4 "/dev/$1" /m && cmp /m/x /tmp/x
 	status=$?
+	[ "$1" != vda ] || fstrim /m || status=1
 	rm -f /m/x
 	umount /m
 	return $status
@@ -39,7 +41,7 @@ refuses_writes() { ! dd if=/dev/zero of=/dev/vdb bs=512 count=1 conv=fsync; }
 interrupts() { grep "$1" /proc/interrupts | grep -qv '^ *[0-9]*: *0 '; }
 serial() { [ "$(cat "/sys/block/$1/serial")" = "$2" ]; }
 cd_reads() { [ "$(head -c 2048000 /dev/sr0 | md5sum | cut -c 1-32)" = "$(cat /cd.md5)" ]; }
-dma() { dmesg | grep -q 'ata.*configured for [UM].*DMA'; }
+dma() { cat /sys/class/ata_device/dev1.0/dma_mode && grep -q DMA /sys/class/ata_device/dev1.0/dma_mode; }
 
 try 'virtio: the disk appears' appears vda
 try 'virtio: a file system keeps what is written' write_and_read vda
