@@ -35,6 +35,12 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* The same in halves: three instructions less where both are only stored. */
+static inline void rdtsc_split(u32 *lo, u32 *hi)
+{
+	__asm__ volatile("rdtsc" : "=a"(*lo), "=d"(*hi));
+}
+
 static inline void cpu_relax(void)
 {
 	__asm__ volatile("pause" ::: "memory");

@@ -83,7 +83,7 @@ static int halt(struct vcpu *v)
 	u64 since = rdtsc();
 	int rc = host_block(v);
 
-	v->stats.halted_ticks += rdtsc() - since;
+	record_halt(v, since);
 	return rc;
 }
 

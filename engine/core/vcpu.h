@@ -162,12 +162,12 @@ struct exit_info {
 
 #define EXIT_REASONS	192
 #define TRACE_ENTRIES	1024	/* power of two */
-#define LATENCY_BUCKETS	64	/* powers of two of ticks */
+#define LATENCY_BUCKETS	32	/* powers of two of ticks */
 #define EXIT_NONE	EXIT_REASONS	/* in v->exit.reason before the first exit */
 
 /* One entry of the flight recorder: the last exits of each vCPU. */
 struct exit_record {
-	u64 tsc;
+	u32 tsc_low, tsc_high;
 	u64 rip;
 	u64 qual;
 	u32 guest_ticks;	/* from the entry to this exit */
@@ -248,15 +248,22 @@ struct vcpu {
 	u64 guest_efer_valid;
 
 	/* recorder.h; [t] to write, anyone reads. */
-	u64 entry_tsc, exit_tsc, left_tsc, first_tsc;
-	u64 trace_next;		/* records so far */
+	u32 entry_tsc, exit_tsc; /* low halves */
+	u64 left_tsc, first_tsc;
+	u64 trace_at;		/* bytes recorded so far: records_made() */
 	struct exit_record *trace; /* TRACE_ENTRIES */
-	u32 (*latency)[LATENCY_BUCKETS]; /* by exit reason, and EXIT_NONE */
+	u64 (*latency)[LATENCY_BUCKETS]; /* by exit reason, and EXIT_NONE */
 	struct vcpu_stats stats;
 };
 
 _Static_assert(offsetof(struct vcpu, gpr) == 0, "the entry code relies on it");
 _Static_assert(offsetof(struct vcpu, cr2) == 128, "the entry code relies on it");
+
+/* How many records there have been. */
+static inline u64 records_made(const struct vcpu *v)
+{
+	return LOAD_ACQUIRE(&v->trace_at) / sizeof(struct exit_record);
+}
 
 static inline void vcpu_request(struct vcpu *v, u64 req)
 {

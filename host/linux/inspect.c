@@ -110,13 +110,14 @@ static bool fill_latency(struct vmm_latency *l, const struct vcpu *v, u32 reason
 	unsigned int b;
 	u64 sum = 0;
 
+	BUILD_BUG_ON(LATENCY_BUCKETS != VMM_LATENCY_BUCKETS);
 	memset(l, 0, sizeof(*l));
 	l->reason = reason;
 	name_reason(l->name, sizeof(l->name), reason);
 	for (b = 0; b < LATENCY_BUCKETS; b++) {
-		u32 n = READ_ONCE(v->latency[reason][b]);
+		u64 n = READ_ONCE(v->latency[reason][b]);
 
-		l->count[min(b, VMM_LATENCY_BUCKETS - 1u)] += n;
+		l->count[b] = n;
 		sum += n;
 	}
 	return sum;
@@ -157,7 +158,7 @@ static long get_latency(struct vcpu *v, struct vmm_latencies __user *user)
 static u32 copy_records(const struct vcpu *v, u64 *seq, u64 *lost,
 			struct vmm_trace_record *out, u32 room)
 {
-	u64 next = LOAD_ACQUIRE(&v->trace_next), oldest;
+	u64 next = records_made(v), oldest;
 	u32 i, n, drop;
 
 	oldest = next >= TRACE_ENTRIES ? next - (TRACE_ENTRIES - 1) : 0;
@@ -170,14 +171,15 @@ static u32 copy_records(const struct vcpu *v, u64 *seq, u64 *lost,
 		const struct exit_record *t = &v->trace[(*seq + i) % TRACE_ENTRIES];
 
 		out[i] = (struct vmm_trace_record){
-			.tsc = READ_ONCE(t->tsc), .rip = READ_ONCE(t->rip),
+			.tsc = READ_ONCE(t->tsc_low) | (u64)READ_ONCE(t->tsc_high) << 32,
+			.rip = READ_ONCE(t->rip),
 			.qualification = READ_ONCE(t->qual),
 			.guest_ticks = READ_ONCE(t->guest_ticks),
 			.reason = READ_ONCE(t->reason), .cpu = READ_ONCE(t->cpu),
 		};
 	}
 	smp_rmb();
-	next = READ_ONCE(v->trace_next);
+	next = records_made(v);
 	oldest = next >= TRACE_ENTRIES ? next - (TRACE_ENTRIES - 1) : 0;
 	drop = oldest > *seq ? min_t(u64, oldest - *seq, n) : 0;
 	*lost += drop;
@@ -201,7 +203,7 @@ static long get_trace(const struct vcpu *v, struct vmm_trace __user *user)
 	batch = kmalloc_array(BATCH, sizeof(*batch), GFP_KERNEL);
 	if (!batch)
 		return -ENOMEM;
-	a.next = min_t(u64, a.next, LOAD_ACQUIRE(&v->trace_next));
+	a.next = min_t(u64, a.next, records_made(v));
 	/* A guest that exits faster than we copy does not keep us here. */
 	while (done < a.n && done < TRACE_ENTRIES && !rc) {
 		before = a.next;
@@ -221,7 +223,7 @@ static long get_trace(const struct vcpu *v, struct vmm_trace __user *user)
 
 u64 vcpu_total_exits(const struct vcpu *v)
 {
-	return READ_ONCE(v->trace_next);
+	return records_made(v);
 }
 
 bool vcpu_inspect_unlocked(struct host_vcpu *h, unsigned int cmd, void __user *user, long *rc)
@@ -271,11 +273,11 @@ static long get_state(struct host_vcpu *h, struct vmm_state __user *user)
 		rc = -EFAULT;
 	kvfree(s.field);
 	a = (struct vmm_state){
-		.n = s.n, .fields = a.fields, .exits = v->trace_next, .tsc = rdtsc(),
+		.n = s.n, .fields = a.fields, .exits = records_made(v), .tsc = rdtsc(),
 		.vendor = backend == &svm_backend ? VMM_VENDOR_SVM : VMM_VENDOR_VMX,
 		.mp_state = v->mp_state,
-		.cpu = s.n && v->trace_next ?
-			v->trace[(v->trace_next - 1) % TRACE_ENTRIES].cpu : -1,
+		.cpu = records_made(v) ?
+			v->trace[(records_made(v) - 1) % TRACE_ENTRIES].cpu : -1,
 	};
 	return copy_to_user(user, &a, sizeof(a)) ? -EFAULT : rc;
 }

@@ -49,6 +49,12 @@ u64 rdmsr(u32 msr);
 void wrmsr(u32 msr, u64 val);
 
 static inline u64 rdtsc(void) { return sim_insn.tsc; }
+static inline void rdtsc_split(u32 *lo, u32 *hi)
+{
+	*lo = (u32)sim_insn.tsc;
+	*hi = sim_insn.tsc >> 32;
+}
+
 static inline void cpu_relax(void) { }
 static inline u64 xgetbv(u32 reg) { (void)reg; return sim_insn.xcr0; }
 
