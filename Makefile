@@ -20,7 +20,7 @@ endif
 KERNEL_DIR ?= /lib/modules/$(KERNEL_RELEASE)/build
 
 include $(sort $(wildcard rig/rules.mk lib/rules.mk vellum/rules.mk tables/rules.mk \
-	bench/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
+	bench/rules.mk images/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
 
 .PHONY: all module run test check unit lint bench clean help setup silicon-report
 
@@ -40,6 +40,7 @@ silicon-report: setup
 
 help:
 	@echo 'make run            boot Debian as a guest (RIG=amd, ARGS="...")'
+	@echo 'make debian-disk    a Debian disk image; make run DISK=build/images/debian.img boots it'
 	@echo 'make test           everything: lint, unit tests, guests on both rigs'
 	@echo 'make check          unit tests and the AMD rig: two minutes'
 	@echo 'make bench          ticks per exit beside stock KVM (RIG=intel|amd)'

@@ -47,6 +47,7 @@ refused 2 'virtio and ata' --disk v.img,bus=scsi
 say $? 'an unknown bus is refused'
 
 # What was flushed is there when the program is killed.
+# shellcheck disable=SC2016 # the guest expands it
 printf 'set -e\ncd /lib/modules-disk\nfor m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do insmod ./$m.ko; done\nmkdir /m\nmount -t ext4 /dev/vda /m\necho precious >/m/file\nsync\necho flushed\nsleep 100\n' >t.sh
 echo t.sh | cpio -o -H newc 2>/dev/null >t.cpio
 cat disk.cpio t.cpio >flush.cpio
