@@ -146,3 +146,25 @@ void explain_notes(const struct explain_state *s, struct explain_report *r)
 	}
 	note_tables(&g, r);
 }
+
+/*
+ * A failed entry that no rule explains: what only the CPU knows is whether it has a
+ * feature. A bit that the host itself doesn't use is the first suspect.
+ */
+void explain_suspects(const struct explain_state *s, struct explain_report *r)
+{
+	struct text t = TEXT(r->conclusion);
+	u64 guest, host, odd;
+
+	if (!r->entry_failed || r->n_findings || s->vendor != EXPLAIN_VMX)
+		return;
+	if (!explain_get(s, F_GUEST_CR4, &guest) || !explain_get(s, F_HOST_CR4, &host))
+		return;
+	odd = guest & ~host & (BITS(28, 14) | CR4_LA57 | CR4_UMIP | BIT(32));
+	if (!odd)
+		return;
+	text_add(&t, "Worth a look: guest CR4 has ");
+	bits_list(&bits_cr4, odd, &t);
+	text_add(&t, ", and host CR4 has not. If the CPU lacks it, that is the reason "
+		     "(IA32_VMX_CR4_FIXED1 would tell).");
+}

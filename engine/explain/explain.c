@@ -8,5 +8,6 @@ void explain(const struct explain_state *s, struct explain_report *r)
 	explain_checks(s, r);
 	if (r->triple_fault)
 		explain_fault(s, r);
+	explain_suspects(s, r);
 	explain_notes(s, r);
 }

@@ -204,7 +204,7 @@ struct explain_report {
 	enum explain_verdict verdict;
 	unsigned n_steps;
 	struct explain_step step[EXPLAIN_STEPS_MAX];
-	char conclusion[900];
+	char conclusion[900];		/* of a triple fault; or suspects of a failed entry */
 	unsigned n_advice;
 	struct explain_advice advice[EXPLAIN_ADVICE_MAX];
 	unsigned n_notes;

@@ -24,5 +24,6 @@ void find_first(const struct guest *g, struct first *f);
 /* advice.c: what to set, and what looks odd but is legal. */
 void advise(const struct guest *g, const struct first *f, struct explain_report *r);
 void explain_notes(const struct explain_state *s, struct explain_report *r);
+void explain_suspects(const struct explain_state *s, struct explain_report *r);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "text.h"
 
-#include <stdarg.h>
-
 static void put(struct text *t, char c)
 {
 	if (t->used + 1 < t->size)
@@ -57,11 +55,11 @@ static const char *read_flags(const char *f, struct conversion *c)
 void text_add(struct text *t, const char *fmt, ...)
 {
 	const char *f, *s;
-	va_list args;
+	__builtin_va_list args;
 
 	if (!t->size)
 		return;
-	va_start(args, fmt);
+	__builtin_va_start(args, fmt);
 	for (f = fmt; *f; f++) {
 		struct conversion c = { 0 };
 
@@ -71,13 +69,13 @@ void text_add(struct text *t, const char *fmt, ...)
 		}
 		f = read_flags(f + 1, &c);
 		if (*f == 's') {
-			s = va_arg(args, const char *);
+			s = __builtin_va_arg(args, const char *);
 			put_string(t, s ? s : "?");
 		} else if (*f == 'c') {
-			put(t, (char)va_arg(args, int));
+			put(t, (char)__builtin_va_arg(args, int));
 		} else if (*f == 'u' || *f == 'x') {
-			u64 v = c.longer ? va_arg(args, unsigned long long) :
-					   va_arg(args, unsigned);
+			u64 v = c.longer ? __builtin_va_arg(args, unsigned long long) :
+					   __builtin_va_arg(args, unsigned);
 
 			put_number(t, v, *f == 'x' ? 16 : 10, &c);
 		} else if (*f == '%') {
@@ -86,6 +84,6 @@ void text_add(struct text *t, const char *fmt, ...)
 			break;
 		}
 	}
-	va_end(args);
+	__builtin_va_end(args);
 	t->at[t->used] = 0;
 }

@@ -374,6 +374,24 @@ static const char *find_in(const char *from, const char *end, const char *what)
 	return memmem(from, (size_t)(end - from), what, strlen(what));
 }
 
+/* What QEMU printed of it: 0x80000021 is in the dump, a VM-instruction error is not. */
+static void take_qemus_reason(struct dump *d, const char *text)
+{
+	const char *p = strstr(text, "entry failed, hardware error ");
+	uint64_t v;
+
+	if (!p || d->dumps > 1)
+		return;
+	p += strlen("entry failed, hardware error ");
+	if (!scan_hex(&p, &v))
+		return;
+	if (v && v < 32)
+		dump_set(d, F_INSN_ERROR, v, "hardware error");
+	else if (!v)
+		dump_remark(d, "QEMU says that an entry failed with hardware error 0: the CPU gave no "
+			    "number, and the exit in the dump is the last one before");
+}
+
 bool dump_parse_kvm(struct dump *d, const char *text, unsigned nth)
 {
 	struct scan c = { .d = d };
@@ -402,6 +420,7 @@ bool dump_parse_kvm(struct dump *d, const char *text, unsigned nth)
 		dump_remark(d, "the dump ends before its %s: it is not complete",
 			    !host ? "host state" : "control state");
 	sort_out_efer(d);
+	take_qemus_reason(d, text);
 	if (registers)
 		dump_add_qemu(d, registers);
 	return true;

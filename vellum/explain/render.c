@@ -281,6 +281,8 @@ void report_text(FILE *out, const struct explain_state *s, const struct explain_
 	print_advice(out, r);
 	print_notes(out, r);
 	print_findings(out, s, r);
+	if (r->entry_failed && !r->n_findings && r->conclusion[0])
+		labelled(out, 0, "", "%s", r->conclusion);
 	if (r->entry_failed && !r->n_findings)
 		labelled(out, 0, "", "No rule that can be checked is violated. Left are the checks that "
 			 "need fields which aren't there, and what only the CPU knows (its capability "

@@ -192,6 +192,38 @@ static void kvm_interrupt_shadow_after_smi(void **unused)
 	assert_int_equal(dump.n_remarks, 0);
 }
 
+/* KVM's dump lacks the VM-instruction error; QEMU has said it. */
+static void kvm_vmfail(void **unused)
+{
+	size_t size;
+	char *text = load("kvm-legal-exit.txt", &size);
+
+	(void)unused;
+	strcat(text, "qemu: KVM: entry failed, hardware error 0x7\n");
+	assert_true(parse_text(text));
+	assert_true(report.entry_failed);
+	assert_non_null(strstr(report.exit, "error 7"));
+	text[size] = 0;
+	strcat(text, "qemu: KVM: entry failed, hardware error 0x0\n");
+	assert_true(parse_text(text));
+	assert_false(report.entry_failed);
+	assert_true(remarks("hardware error 0"));
+	free(text);
+}
+
+/* No rule is violated, but a CR4 bit that the host doesn't have is suspicious. */
+static void suspects_of_an_unexplained_failure(void **unused)
+{
+	(void)unused;
+	assert_true(parse("kvm-legal-exit.txt", 0));
+	set(&dump.s, F_EXIT_REASON, 0x80000021);
+	set(&dump.s, F_GUEST_CR4, get(&dump.s, F_GUEST_CR4) | BIT(22));
+	explain(&dump.s, &report);
+	assert_int_equal(report.n_findings, 0);
+	assert_non_null(strstr(report.conclusion, "guest CR4 has PKE"));
+	assert_false(report_found(&report));
+}
+
 static void kvm_in_a_mail(void **unused)
 {
 	(void)unused;
@@ -386,6 +418,8 @@ int main(void)
 		cmocka_unit_test(newer_bhyvectl),
 		cmocka_unit_test(kvm_legal_exit),
 		cmocka_unit_test(kvm_interrupt_shadow_after_smi),
+		cmocka_unit_test(kvm_vmfail),
+		cmocka_unit_test(suspects_of_an_unexplained_failure),
 		cmocka_unit_test(kvm_in_a_mail),
 		cmocka_unit_test(kvm_two_dumps),
 		cmocka_unit_test(kvm_msr_list),

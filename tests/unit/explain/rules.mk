@@ -23,3 +23,17 @@ $(BUILD)/tests/unit-explain-%: $(UNIT_EXPLAIN_DIR)/tests/unit/explain/%.o $(UNIT
 
 -include $(UNIT_EXPLAIN_OBJECTS:.o=.d)
 -include $(UNIT_EXPLAIN_NAMES:%=$(UNIT_EXPLAIN_DIR)/tests/unit/explain/%.d)
+
+# vmm-test.ko: the CPU's own opinion. tests/system/entry-checks.sh runs it.
+KMOD_TEST := $(BUILD)/kmod-test
+$(BUILD)/vmm-test.ko: $(wildcard host/linux/test/* engine/explain/* engine/vmx/fields.* \
+		engine/vmx/reasons.* engine/svm/check.* engine/arch/*)
+	@mkdir -p $(KMOD_TEST)
+	@for d in engine host include; do \
+		mkdir -p $(KMOD_TEST)/$$d; cp -rsf $(CURDIR)/$$d/. $(KMOD_TEST)/$$d/; done
+	@find $(KMOD_TEST) -xtype l -delete
+	@ln -sf $(CURDIR)/host/linux/test/Kbuild $(KMOD_TEST)/Kbuild
+	@$(MAKE) -C $(KERNEL_DIR) M=$(CURDIR)/$(KMOD_TEST) CC=$(CC) modules >$(BUILD)/kmod-test.log 2>&1 || \
+		{ cat $(BUILD)/kmod-test.log; exit 1; }
+	@grep -E 'warning|objtool' $(BUILD)/kmod-test.log || true
+	@cp $(KMOD_TEST)/vmm-test.ko $@
