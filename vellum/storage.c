@@ -22,11 +22,7 @@ static int refuse(const char *option, const char *value, const char *why)
 	return -1;
 }
 
-/*
- * Takes words off the end, since a file's name may hold commas; a name that
- * ends like a word can be given by another path ("./a,ro" no more than "a,ro",
- * but by a link).
- */
+/* Takes words off the end, since a file's name may hold commas. */
 static int parse_words(struct storage_unit *u, const char *value, size_t *len)
 {
 	const char *comma;

@@ -17,13 +17,16 @@ fi
 mkdir -p "$dir"
 echo 1..20
 number=0
-for bus in virtio ata; do
+# vmm.ko hands string I/O to user space an element at a time: 20 MB of kernel read by
+# the BIOS's PIO take too long there for a test.
+for bus in ${DISK_BUS:-virtio ata}; do
 	cp --sparse=always "$image" "$dir/disk.img"
-	module=vmm
+	module=vmm accel=/dev/vmm/ctl
+	[ "$bus" = virtio ] || module=kvm accel=/dev/kvm
 	tests/system/debian.exp tests/onrig "$RIG" --module $module --no-guest \
 		--timeout 600 -i --disk "$dir/disk.img" \
 		--file /usr/share/seabios/bios-256k.bin:/usr/share/seabios/ \
-		-- vellum run --memory 256M --disk "/dev/sda,bus=$bus" >"$dir/$bus.log" 2>&1
+		-- vellum run --accel $accel --memory 256M --disk "/dev/sda,bus=$bus" >"$dir/$bus.log" 2>&1
 	while IFS= read -r line; do
 		line=${line%$'\r'}
 		case $line in

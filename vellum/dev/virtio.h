@@ -109,12 +109,13 @@ struct virtq {
 /* A chain of descriptors: buffers to read from, then buffers to write to. */
 struct virtq_chain {
 	uint16_t head;
-	struct iovec *iov;		/* the caller's, VIRTQ_SIZE_MAX * 2 */
+	struct iovec *iov;		/* the caller's, VIRTQ_IOV_MAX */
 	unsigned int n_out, n_in;
 	uint64_t out_len, in_len;
 };
 
-#define VIRTQ_IOV_MAX	(2 * VIRTQ_SIZE_MAX)
+/* "Longer than the queue" is what no chain may be, indirect or not. */
+#define VIRTQ_IOV_MAX	VIRTQ_SIZE_MAX
 
 struct virtio_ops {
 	/* On the I/O thread, I/O lock held: there may be something in it. */
