@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # A real system from disk: `make debian-disk`'s image, on virtio and on ATA.
+# ci: no
 # rigs: amd
 # limit: 900
 set -u

@@ -3,6 +3,7 @@
 #
 # Disks and CDs: Linux's drivers on them, locks and refusals, GRUB from a CD
 # through SeaBIOS; on vmm.ko and, by the same program, on stock KVM.
+# ci: no
 # rigs: intel amd
 # limit: 500
 set -u

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # The stock kernel from a CD: SeaBIOS, ISOLINUX, Linux, power-off.
+# ci: no
 # rigs: amd
 # limit: 400
 set -u

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # UEFI: OVMF to its shell, a variable that outlives the machine, power-off.
+# ci: no
 # rigs: intel
 # quick: no
 # limit: 900
