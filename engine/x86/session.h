@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU's instruction under emulation: shared by emulate.c and callbacks.c. */
+#ifndef VELLUM_ENGINE_X86_SESSION_H
+#define VELLUM_ENGINE_X86_SESSION_H
+
+#include "../core/vcpu.h"
+#include "../emul/emul.h"
+#include "mmio.h"
+
+#define LOG_MAX		24
+
+struct access {
+	u64 addr;
+	u8 size;
+	u8 write;
+	u8 port;
+	u8 data[8];
+};
+
+struct emul_session {
+	struct emul e;
+	struct emul_cache cache;
+	struct mmio_memory mmio;
+	struct vcpu *v;
+	struct access log[LOG_MAX];
+	u8 logged;	/* entries that are complete */
+	u8 replayed;	/* entries that this attempt has used */
+	bool waiting;	/* log[logged] is with user space: an unanswered read */
+	bool posted;	/* v->uexit holds a write that user space must still see */
+	bool pending;	/* the instruction must be emulated again at the next run */
+	bool reading;	/* ... and is mmio.reading */
+	bool hint;	/* hint_la's page lies at hint_pa, where no memory is */
+	u64 hint_la, hint_pa;
+	u64 old_rsp;
+};
+
+/* What the emulator calls. */
+extern const struct emul_ops x86_emul_ops;
+
+#endif
