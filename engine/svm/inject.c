@@ -11,7 +11,6 @@
 #include "../x86/exits.h"
 
 #define DR6_BREAKPOINTS	BITS(3, 0)
-#define DR6_BS		BIT(14)
 
 static void intercept1(struct svm_vcpu *s, u32 bits, bool on)
 {

@@ -8,7 +8,6 @@
 #include "svm/insn.h"
 
 #define DR7_ENABLES	BITS(7, 0)
-#define DR6_BS		BIT(14)
 
 /* Kept out of the way that every exit takes. */
 #define COLD		__attribute__((__cold__, __noinline__))

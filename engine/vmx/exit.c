@@ -10,7 +10,6 @@
 #define DEBUGCTL_BTF		BIT(1)
 #define DR6_FROM_QUAL		(BIT(14) | BIT(13) | BITS(3, 0)) /* BS, BD, B3-B0 */
 #define DR6_BITS_SET		0xffff0ff0ull
-#define DR7_GD			BIT(13)
 
 #define EPT_GLA_VALID		BIT(7)
 #define EPT_GLA_TRANSLATED	BIT(8)

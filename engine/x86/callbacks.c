@@ -362,7 +362,9 @@ static enum emul_cb cb_write_cr(struct emul *e, unsigned cr, uint64_t value)
 	case 2: v->cr2 = value; return EMUL_CB_OK;
 	case 3: return gp_unless(e, x86_set_cr3(v, value));
 	case 4: return gp_unless(e, x86_set_cr4(v, value));
-	default: return gp_unless(e, x86_set_cr8(v, value));
+	default:
+		session(e)->tpr_lowered = x86_lowers_user_tpr(v, value);
+		return gp_unless(e, x86_set_cr8(v, value));
 	}
 }
 
@@ -376,16 +378,7 @@ static uint64_t cb_read_dr(struct emul *e, unsigned dr)
 
 static enum emul_cb cb_write_dr(struct emul *e, unsigned dr, uint64_t value)
 {
-	struct vcpu *v = session(e)->v;
-
-	backend->sync_debug(v);
-	if (dr < 4)
-		v->dr[dr] = value;
-	else if (dr == 6)
-		v->dr6 = value;
-	else
-		v->dr7 = value;
-	backend->set_debug(v);
+	x86_write_dr(session(e)->v, dr, value);
 	return EMUL_CB_OK;
 }
 

@@ -135,6 +135,11 @@ int x86_set_cr8(struct vcpu *v, u64 cr8)
 	return 0;
 }
 
+bool x86_lowers_user_tpr(struct vcpu *v, u64 cr8)
+{
+	return !v->lapic && cr8 < v->user_cr8;
+}
+
 u64 x86_get_cr8(struct vcpu *v)
 {
 	return v->lapic ? lapic_get_cr8(v->lapic) : v->user_cr8;
@@ -173,6 +178,19 @@ static bool in_64bit_mode(struct vcpu *v)
 	return cs.ar & AR_L;
 }
 
+/* User space's LAPIC need know only of what may let an interrupt through. */
+static enum exit_action mov_to_cr8(struct vcpu *v, u64 val)
+{
+	bool lowered = x86_lowers_user_tpr(v, val);
+
+	if (x86_set_cr8(v, val))
+		return done_or_gp(v, ERR_INVAL);
+	if (!lowered)
+		return ACT_NEXT;
+	v->uexit.kind = UEXIT_SET_TPR;
+	return ACT_USER_NEXT;
+}
+
 enum exit_action x86_exit_mov_to_cr(struct vcpu *v, unsigned cr, unsigned gpr)
 {
 	u64 val = vcpu_gpr(v, gpr);
@@ -184,13 +202,7 @@ enum exit_action x86_exit_mov_to_cr(struct vcpu *v, unsigned cr, unsigned gpr)
 	case 2: v->cr2 = val; return ACT_NEXT;
 	case 3: return done_or_gp(v, x86_set_cr3(v, val));
 	case 4: return done_or_gp(v, x86_set_cr4(v, val));
-	case 8:
-		if (x86_set_cr8(v, val))
-			return done_or_gp(v, ERR_INVAL);
-		if (v->lapic)
-			return ACT_NEXT;
-		v->uexit.kind = UEXIT_SET_TPR;
-		return ACT_USER_NEXT;
+	case 8: return mov_to_cr8(v, val);
 	default: return x86_exit_undefined(v);
 	}
 }
@@ -239,6 +251,32 @@ enum exit_action x86_exit_xsetbv(struct vcpu *v)
 	return done_or_gp(v, x86_set_xcr0(v, val));
 }
 
+/* SDM3 "Debug Registers": bits that are always 0, and always 1. */
+void x86_write_dr(struct vcpu *v, unsigned dr, u64 val)
+{
+	backend->sync_debug(v);
+	if (dr < 4)
+		v->dr[dr] = val;
+	else if (dr == 6)
+		v->dr6 = (val & 0xe00full) | 0xffff0ff0;
+	else
+		v->dr7 = (val & BITS(31, 0) & ~0xd000ull) | 0x400;
+	backend->set_debug(v);
+}
+
+/*
+ * SDM3 "Debug Control Register (DR7)", general detect enable. The exit comes first:
+ * SDM3 "Relative Priority of Faults and VM Exits" has nothing of it.
+ */
+static enum exit_action general_detect(struct vcpu *v)
+{
+	v->dr6 |= DR6_BD;
+	v->dr7 &= ~DR7_GD;
+	backend->set_debug(v);
+	vcpu_raise(v, VEC_DB);
+	return ACT_RESUME;
+}
+
 enum exit_action x86_exit_mov_dr(struct vcpu *v, unsigned dr, unsigned gpr, bool to_dr)
 {
 	u64 val;
@@ -250,19 +288,17 @@ enum exit_action x86_exit_mov_dr(struct vcpu *v, unsigned dr, unsigned gpr, bool
 			return x86_exit_undefined(v);
 		dr += 2;
 	}
+	if (v->dr7 & DR7_GD)
+		return general_detect(v);
 	if (!to_dr) {
 		vcpu_set_gpr(v, gpr, dr < 4 ? v->dr[dr] : dr == 6 ? v->dr6 : v->dr7);
 		return ACT_NEXT;
 	}
 	val = vcpu_gpr(v, gpr);
+	if (!in_64bit_mode(v))
+		val &= BITS(31, 0);
 	if (dr >= 6 && (val >> 32))
 		return done_or_gp(v, ERR_INVAL);
-	if (dr < 4)
-		v->dr[dr] = val;
-	else if (dr == 6)
-		v->dr6 = (val & 0xe00full) | 0xffff0ff0;
-	else
-		v->dr7 = (val & BITS(31, 0) & ~0xd000ull) | 0x400;
-	backend->set_debug(v);
+	x86_write_dr(v, dr, val);
 	return ACT_NEXT;
 }

@@ -102,7 +102,9 @@ static enum exit_action deliver_fault(struct vcpu *v, const struct emul *e)
 		return ACT_RESUME;
 	}
 	if (f->vector == VEC_DB) {
+		backend->sync_debug(v);
 		v->dr6 |= f->dr6;
+		v->dr7 &= ~DR7_GD;	/* as any #DB does */
 		backend->set_debug(v);
 	}
 	if (f->vector == VEC_PF)
@@ -154,6 +156,11 @@ static enum exit_action after_step(struct emul_session *s, enum emul_result resu
 		else if (result == EMUL_HALT && !posted) {
 			v->uexit.kind = UEXIT_HLT;
 			return ACT_USER;
+		}
+		if (s->tpr_lowered) {
+			s->tpr_lowered = false;
+			v->uexit.kind = UEXIT_SET_TPR;
+			posted = true;
 		}
 		if (s->e.trap)
 			vcpu_raise(v, VEC_DB);

@@ -36,6 +36,8 @@ enum exit_action x86_exit_clts(struct vcpu *v);
 enum exit_action x86_exit_lmsw(struct vcpu *v, u16 msw);
 enum exit_action x86_exit_mov_dr(struct vcpu *v, unsigned dr, unsigned gpr,
 				 bool to_dr);
+/* What MOV to DR0-DR3, DR6, DR7 does once it may. */
+void x86_write_dr(struct vcpu *v, unsigned dr, u64 val);
 
 /*
  * The guest touched gpa and the second level forbade it. access: MEM_* bits.
@@ -68,6 +70,8 @@ int x86_set_cr4(struct vcpu *v, u64 cr4);
 int x86_set_efer(struct vcpu *v, u64 efer);
 int x86_set_cr8(struct vcpu *v, u64 cr8);
 u64 x86_get_cr8(struct vcpu *v);
+/* Is a LAPIC of user space's to be told of that value of CR8? */
+bool x86_lowers_user_tpr(struct vcpu *v, u64 cr8);
 int x86_set_xcr0(struct vcpu *v, u64 xcr0);
 
 /* host: access by KVM_GET/SET_MSRS, which may do more than the guest. */

@@ -29,6 +29,7 @@ struct emul_session {
 	bool posted;	/* v->uexit holds a write that user space must still see */
 	bool pending;	/* the instruction must be emulated again at the next run */
 	bool reading;	/* ... and is mmio.reading */
+	bool tpr_lowered; /* MOV to CR8: see x86_lowers_user_tpr() */
 	bool hint;	/* hint_la's page lies at hint_pa, where no memory is */
 	u64 hint_la, hint_pa;
 	u64 old_rsp;

@@ -105,6 +105,10 @@ struct x86_dtable {
 #define RFLAGS_VM	BIT(17)
 #define RFLAGS_AC	BIT(18)
 
+#define DR6_BD		BIT(13)
+#define DR6_BS		BIT(14)
+#define DR7_GD		BIT(13)
+
 /* Exception vectors. */
 enum {
 	VEC_DE = 0, VEC_DB = 1, VEC_NMI = 2, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5,

@@ -127,6 +127,15 @@ GUEST cpu_cr3_cr8
 	FAULTS	.byte 0x0f, 0x22, 0xc8	/* MOV to CR1 */
 	END
 
+GUEST cpu_cr8_lowered
+	mov	$9, %eax
+	mov	%rax, %cr8
+	mov	$3, %eax
+	mov	%rax, %cr8
+	mov	%cr8, %rax
+	RESULT	0, %rax
+	END
+
 GUEST cpu_msr_known
 	WRRD	0, 0xc0000081, 0x0018000800000000	/* STAR */
 	WRRD	1, 0xc0000082, 0xffff800012345678	/* LSTAR */

@@ -102,6 +102,19 @@ static void test_avx_of_two_vms(void)
 	}
 }
 
+/* Whose LAPIC is user space's must hear of a lowered priority, and of no other. */
+static void test_cr8_lowered(void)
+{
+	struct machine m = { 0 };
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, G_cpu_cr8_lowered);
+	run_to(&m, KVM_EXIT_SET_TPR);
+	CHECK_EQ(m.run->cr8, 3);
+	run_to_end(&m);
+	CHECK_EQ(result(&m, 0), 3);
+}
+
 static const struct test tests[] = {
 	{ "bad-cr0-faults", LONG, G_cpu_cr0_bad, RESULTS(1),
 	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)),
@@ -115,6 +128,7 @@ static const struct test tests[] = {
 	  .tcg = "QEMU does not check writes of CR3" },
 	{ "cr2-cr3-cr8", LONG, G_cpu_cr3_cr8, RESULTS(G_PML4, 9, 0x1234567),
 	  EXCEPTIONS(EXC(GP, 0), EXC(UD, 0)) },
+	{ "cr8-lowered-exits", .custom = test_cr8_lowered },
 	{ "msrs-keep-values", LONG, G_cpu_msr_known,
 	  RESULTS(0x0018000800000000, 0xffff800012345678, 0x0000700012345678, 0x47700,
 		  0xffff88880000ff00, 0x0000123412345678, 0xffffa00012345678, 0x10,
