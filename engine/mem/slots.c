@@ -350,11 +350,18 @@ out:
 	return ok;
 }
 
+/*
+ * Whoever invalidates may have lost its CPU to this thread: after a few tries the
+ * guest tries again, and the run loop looks at signals and gives the CPU away.
+ */
+#define FAULT_TRIES	4
+
 enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 {
 	struct mem *m = &vm->mem;
 	struct mem_slot s;
 	struct host_page page;
+	unsigned tries = FAULT_TRIES;
 	u64 seq, generation;
 	bool done;
 	int rc;
@@ -373,6 +380,6 @@ enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 			return rc == ERR_INTR ? MEM_SIGNAL : MEM_ERROR;
 		done = install(vm, gpa.v, seq, generation, &page);
 		host_page_put(&page, page.writable);
-	} while (!done);
+	} while (!done && --tries);
 	return MEM_MAPPED;
 }
