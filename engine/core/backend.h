@@ -51,9 +51,6 @@ struct backend {
 	 * the setting to change, ERR_BUSY.
 	 */
 	int (*probe)(struct backend_caps *caps, const char **why);
-	/* After the last use of the back end; frees what probe() took. */
-	void (*remove)(void);
-
 	/*
 	 * Turns virtualisation on or off on this CPU. Interrupts off; memory was
 	 * prepared by cpu_prepare(cpu), which sleeps. ERR_BUSY: someone else has it.
@@ -61,6 +58,8 @@ struct backend {
 	int (*cpu_prepare)(unsigned cpu);
 	int (*cpu_enable)(void);
 	void (*cpu_disable)(void);
+	/* Off on all CPUs: frees what cpu_prepare() took, of each. Sleeps. */
+	void (*cpus_release)(void);
 
 	/* Not loaded; sleep. The neutral part is already set up. */
 	int (*vcpu_create)(struct vcpu *v);

@@ -33,8 +33,6 @@ int vmm_init(const char **why)
 
 void vmm_exit(void)
 {
-	if (backend && backend->remove)
-		backend->remove();
 	backend = NULL;
 }
 

@@ -175,15 +175,5 @@ int svm_probe(struct backend_caps *caps, const char **why)
 		return ERR_NOTSUP;
 	}
 	read_features(leaf, caps);
-	if (svm_maps_create()) {
-		*why = "no memory for the permission maps";
-		return ERR_NOMEM;
-	}
 	return 0;
-}
-
-void svm_remove(void)
-{
-	svm_maps_destroy();
-	svm_cpus_free();
 }

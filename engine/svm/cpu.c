@@ -30,6 +30,8 @@ int svm_cpu_prepare(unsigned cpu)
 		return ERR_2BIG;
 	if (cpus[cpu])
 		return 0;
+	if (svm_maps_create())
+		return ERR_NOMEM;
 	c = host_alloc(sizeof(*c));
 	if (!c)
 		return ERR_NOMEM;
@@ -80,10 +82,11 @@ void svm_cpu_disable(void)
 	c->enabled = false;
 }
 
-void svm_cpus_free(void)
+void svm_cpus_release(void)
 {
 	unsigned i;
 
+	svm_maps_destroy();
 	for (i = 0; i < SVM_CPUS; i++) {
 		free_cpu(cpus[i]);
 		cpus[i] = NULL;

@@ -33,6 +33,8 @@ int svm_maps_create(void)
 {
 	unsigned i;
 
+	if (iopm_pages)
+		return 0;
 	iopm_pages = host_pages_alloc(IOPM_PAGES);
 	msrpm_pages = host_pages_alloc(MSRPM_PAGES);
 	if (!iopm_pages || !msrpm_pages) {

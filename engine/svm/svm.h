@@ -45,7 +45,7 @@ struct svm_cpu {
 int svm_cpu_prepare(unsigned cpu);
 int svm_cpu_enable(void);
 void svm_cpu_disable(void);
-void svm_cpus_free(void);
+void svm_cpus_release(void);
 /* Preemption off. */
 struct svm_cpu *svm_this_cpu(unsigned cpu);
 
@@ -112,10 +112,9 @@ static inline void vmcb_touch(struct svm_vcpu *s, u32 groups)
 
 /* caps.c */
 int svm_probe(struct backend_caps *caps, const char **why);
-void svm_remove(void);
 
 /* intercepts.c */
-int svm_maps_create(void);
+int svm_maps_create(void);	/* if they aren't there */
 void svm_maps_destroy(void);
 void svm_init_intercepts(struct svm_vcpu *s);
 int svm_set_traps(struct vcpu *v);

@@ -27,19 +27,24 @@ static void disable_here(void *unused)
 		backend->cpu_disable();
 }
 
+static void disable_all(void)
+{
+	on_each_cpu(disable_here, NULL, 1);
+	backend->cpus_release();
+}
+
 static int enable_all(void)
 {
 	unsigned int cpu;
 	int rc = 0;
 
-	for_each_online_cpu(cpu) {
-		rc = backend->cpu_prepare(cpu);
-		if (rc)
-			return rc;
-	}
-	on_each_cpu(enable_here, &rc, 1);
+	for_each_online_cpu(cpu)
+		if (!rc)
+			rc = backend->cpu_prepare(cpu);
+	if (!rc)
+		on_each_cpu(enable_here, &rc, 1);
 	if (rc)
-		on_each_cpu(disable_here, NULL, 1);
+		disable_all();
 	return rc;
 }
 
@@ -63,7 +68,7 @@ void cpus_put(void)
 	cpus_read_lock();
 	mutex_lock(&lock);
 	if (!--users)
-		on_each_cpu(disable_here, NULL, 1);
+		disable_all();
 	mutex_unlock(&lock);
 	cpus_read_unlock();
 }

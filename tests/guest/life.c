@@ -85,6 +85,22 @@ static void test_nothing_left(void)
 	wait_for_nothing(vms, pages, objects);
 }
 
+/* No VM: then the module holds nothing at all. */
+static void test_all_back(void)
+{
+	struct machine m = { 0 };
+
+	if (module_info("VMs"))
+		skip("another VM is there");
+	wait_for_nothing(0, 0, 0);
+	machine_create(&m, IRQCHIP);
+	machine_boot(&m, LONG, G_long_sum);
+	run_to_end(&m);
+	CHECK(module_info("pages") && module_info("objects"));
+	machine_destroy(&m);
+	wait_for_nothing(0, 0, 0);
+}
+
 static void test_rmmod(void)
 {
 	static const char *const kvm[] = { "kvm_intel", "kvm_amd" };
@@ -169,6 +185,7 @@ static const struct test tests[] = {
 	{ "kill-9-in-mid-run", .custom = test_kill },
 	{ "nothing-is-left-of-30-vms", .flags = VMM_ONLY, .custom = test_nothing_left,
 	  .seconds = 20 },
+	{ "the-last-vm-gives-all-back", .flags = VMM_ONLY, .custom = test_all_back },
 	{ "rmmod-while-a-vm-lives", .custom = test_rmmod },
 	{ "two-vms-at-once", .custom = test_two_vms, .seconds = 20 },
 	{ "two-vms-by-turns", .custom = test_interleaved },

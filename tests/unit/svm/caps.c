@@ -17,7 +17,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	svm_backend.remove();
+	svm_backend.cpus_release();
 	assert_true(sim_clean());
 	return 0;
 }
@@ -135,14 +135,14 @@ static void test_no_memory_leaks_nothing(void **state)
 	unsigned i;
 
 	(void)state;
-	for (i = 1; i <= 2; i++) {
+	assert_int_equal(probe(), 0);
+	for (i = 1; i <= 2; i++) {	/* the permission maps */
 		sim.fail_alloc = i;
-		refused(ERR_NOMEM, "memory");
+		assert_int_equal(svm_backend.cpu_prepare(3), ERR_NOMEM);
 		assert_true(sim_clean());
 	}
-	sim.fail_alloc = 0;
-	assert_int_equal(probe(), 0);
-	for (i = 1; i <= 3; i++) {
+	for (i = 3; i <= 5; i++) {
+		svm_backend.cpus_release();
 		sim.fail_alloc = i;
 		assert_int_equal(svm_backend.cpu_prepare(3), ERR_NOMEM);
 	}
@@ -177,6 +177,23 @@ static void test_enable_and_disable(void **state)
 	assert_false(sim_msr(MSR_EFER) & EFER_SVME);
 }
 
+/* The last VM is gone, and another one comes: nothing is kept in between. */
+static void test_release_and_again(void **state)
+{
+	unsigned i;
+
+	(void)state;
+	assert_int_equal(probe(), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(svm_backend.cpu_prepare(0), 0);
+		assert_int_equal(svm_backend.cpu_prepare(1), 0);
+		assert_int_equal(svm_backend.cpu_enable(), 0);
+		svm_backend.cpu_disable();
+		svm_backend.cpus_release();
+		assert_true(sim_clean());
+	}
+}
+
 /* The map says for every MSR what the list says, and nothing beyond it is open. */
 static void test_permission_maps(void **state)
 {
@@ -190,6 +207,7 @@ static void test_permission_maps(void **state)
 
 	(void)state;
 	assert_int_equal(probe(), 0);
+	assert_int_equal(svm_backend.cpu_prepare(0), 0);
 	map = host_virt(svm_msrpm);
 	ports = host_virt(svm_iopm);
 	for (i = 0; i < 3; i++) {
@@ -225,6 +243,7 @@ int main(void)
 		T(test_no_memory_leaks_nothing),
 		T(test_a_cpu_that_someone_else_uses),
 		T(test_enable_and_disable),
+		T(test_release_and_again),
 		T(test_permission_maps),
 	};
 

@@ -199,7 +199,7 @@ int vcpu_down(void **state)
 	svm_backend.cpu_disable();
 	assert_false(sim_msr(MSR_EFER) & EFER_SVME);
 	assert_int_equal(sim_msr(MSR_VM_HSAVE_PA), 0);
-	svm_backend.remove();
+	svm_backend.cpus_release();
 	assert_true(sim_clean());
 	return 0;
 }

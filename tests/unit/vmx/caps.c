@@ -169,7 +169,7 @@ static void test_unlocked_is_set_and_locked_on_use(void **state)
 	assert_true(sim.cr4 & CR4_VMXE);
 	vmx_backend.cpu_disable();
 	assert_false(sim.cr4 & CR4_VMXE);
-	vmx_backend.remove();
+	vmx_backend.cpus_release();
 	assert_true(sim_clean());
 }
 
@@ -181,7 +181,7 @@ static void test_vmx_in_use_is_busy(void **state)
 	assert_int_equal(probe(), ERR_BUSY);
 	assert_non_null(strstr(why, "CR4.VMXE"));
 	assert_int_equal(vmx_backend.cpu_enable(), ERR_BUSY);
-	vmx_backend.remove();
+	vmx_backend.cpus_release();
 }
 
 static void test_no_vmx_on_intel_says_so_on_others_not(void **state)
@@ -204,7 +204,7 @@ static void test_failed_allocations_leave_nothing(void **state)
 	for (n = 1; n <= 2; n++) {
 		sim.fail_alloc = n;
 		assert_int_equal(vmx_backend.cpu_prepare(0), ERR_NOMEM);
-		vmx_backend.remove();
+		vmx_backend.cpus_release();
 		assert_true(sim_clean());
 	}
 	assert_int_equal(vmx_backend.cpu_prepare(VMX_CPUS), ERR_NOSPC);

@@ -185,7 +185,7 @@ int backend_down(void **state)
 {
 	(void)state;
 	vmx_backend.cpu_disable();
-	vmx_backend.remove();
+	vmx_backend.cpus_release();
 	assert_true(sim_clean());
 	return 0;
 }
