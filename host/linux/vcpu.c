@@ -435,22 +435,32 @@ static struct host_vcpu *alloc_host_vcpu(struct host_vm *vm)
 	return h;
 }
 
-static long create_vcpu(struct host_vm *vm, struct host_vcpu *h, u32 id)
+/* A refusal leaves nothing in the VM: it can be had as often as one likes. */
+static long create_vcpu(struct host_vm *vm, u32 id)
 {
+	struct host_vcpu *h;
 	struct file *file;
 	int fd, rc;
 
+	if (id >= VCPUS_MAX)
+		return -EINVAL;
 	/* One for now. */
 	if (vm->vm->vcpu_count)
 		return -EEXIST;
 	fd = get_unused_fd_flags(O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = anon_inode_getfile("vmm-vcpu", &vcpu_fops, h, O_RDWR);
+	h = alloc_host_vcpu(vm);
+	file = h ? anon_inode_getfile("vmm-vcpu", &vcpu_fops, h, O_RDWR) : ERR_PTR(-ENOMEM);
 	if (IS_ERR(file)) {
+		if (h)
+			free_host_vcpu(h);
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
+	/* The file's end comes later than ours: from here on the VM's end frees h. */
+	h->next = vm->vcpus;
+	vm->vcpus = h;
 	refcount_inc(&vm->refs);	/* the file's */
 	rc = vcpu_create(vm->vm, id, h, h->pio, &h->v);
 	if (rc) {
@@ -468,16 +478,10 @@ static long create_vcpu(struct host_vm *vm, struct host_vcpu *h, u32 id)
 
 long vcpu_dev_create(struct host_vm *vm, u32 id)
 {
-	struct host_vcpu *h = alloc_host_vcpu(vm);
 	long rc;
 
-	if (!h)
-		return -ENOMEM;
 	mutex_lock(&vm->lock);
-	/* On the VM's list at once: its destruction frees it in any case. */
-	h->next = vm->vcpus;
-	vm->vcpus = h;
-	rc = create_vcpu(vm, h, id);
+	rc = create_vcpu(vm, id);
 	mutex_unlock(&vm->lock);
 	return rc;
 }

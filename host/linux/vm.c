@@ -171,7 +171,7 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 	case KVM_CAP_MAX_VCPUS:
 		return 1;
 	case KVM_CAP_MAX_VCPU_ID:
-		return 1;
+		return VCPUS_MAX;
 	case KVM_CAP_NR_MEMSLOTS:
 		return MEM_SLOTS;
 	default:

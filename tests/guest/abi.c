@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -88,6 +89,35 @@ static void test_vcpus(void)
 	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 0x7fffffff) == -1);
 	CHECK(ioctl(m.vm, KVM_CREATE_VCPU, 0xffffffff) == -1);
 	REFUSED(EINVAL, m.cpu, KVM_RUN, 1);
+}
+
+static long free_kib(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long free = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemFree: %ld", &free) == 1)
+			break;
+	if (f)
+		fclose(f);
+	CHECK(free >= 0);
+	return free;
+}
+
+/* A refusal costs nothing that stays: 8 KiB for each of 4000 would be seen. */
+static void test_refused_vcpus(void)
+{
+	struct machine m = { 0 };
+	long before;
+	unsigned i;
+
+	machine_create(&m, 0);
+	before = free_kib();
+	for (i = 0; i < 4000; i++)
+		CHECK(ioctl(m.vm, KVM_CREATE_VCPU, i & 1 ? 0 : 0x7fff) == -1);
+	CHECK(before - free_kib() < 16000);
 }
 
 static void test_null_pointers(void)
@@ -579,6 +609,7 @@ static const struct test tests[] = {
 	{ "system", .custom = test_system },
 	{ "bad-slots", .custom = test_slots },
 	{ "bad-vcpus", .custom = test_vcpus },
+	{ "refused-vcpus-cost-nothing", .custom = test_refused_vcpus },
 	{ "bad-pointers", .custom = test_null_pointers },
 	{ "lists-without-room", .custom = test_no_room },
 	{ "calls-that-need-an-irqchip", .custom = test_without_irqchip },

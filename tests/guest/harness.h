@@ -142,6 +142,9 @@ struct kvm_cpuid2 *supported_cpuid(void);
 bool cpu_has(u32 leaf, u32 sub, unsigned reg, unsigned bit);
 void set_cpuid(struct machine *m, const struct kvm_cpuid2 *c);
 
+/* Whether a table has a test of that name, "table/test". */
+bool test_exists(const char *name);
+
 /* -- Ends of a test ------------------------------------------------------------- */
 void fail(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
@@ -172,7 +175,7 @@ struct table {
 	unsigned n;
 };
 extern const struct table basic_table, io_table, mmio_table, irq_table,
-	exc_table, cpu_table, mem_table, abi_table, life_table;
+	exc_table, cpu_table, mem_table, abi_table, life_table, caps_table;
 
 #define TABLE(id, array) const struct table id##_table = { \
 	#id, array, sizeof(array) / sizeof((array)[0]) }

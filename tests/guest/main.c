@@ -32,7 +32,7 @@ bool is_vmm, is_amd, is_tcg, is_bochs;
 
 static const struct table *const tables[] = {
 	&basic_table, &io_table, &mmio_table, &exc_table, &irq_table, &cpu_table,
-	&mem_table, &abi_table, &life_table,
+	&mem_table, &abi_table, &life_table, &caps_table,
 };
 
 static char reason[256];	/* of a skip, from child to parent */
@@ -202,6 +202,22 @@ static bool selected(const struct table *table, const struct test *t,
 	for (; *patterns; patterns++)
 		if (!fnmatch(*patterns, name, 0) || !strcmp(*patterns, table->name))
 			return true;
+	return false;
+}
+
+bool test_exists(const char *name)
+{
+	unsigned i, j;
+
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (j = 0; j < tables[i]->n; j++) {
+			char text[128];
+
+			snprintf(text, sizeof(text), "%s/%s", tables[i]->name,
+				 tables[i]->tests[j].name);
+			if (!strcmp(text, name))
+				return true;
+		}
 	return false;
 }
 
