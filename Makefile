@@ -22,16 +22,17 @@ KERNEL_DIR ?= /lib/modules/$(KERNEL_RELEASE)/build
 include $(sort $(wildcard rig/rules.mk lib/rules.mk vellum/rules.mk tables/rules.mk \
 	bench/rules.mk images/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
 
-.PHONY: all module run test check unit lint bench clean help setup silicon-report
+.PHONY: all module run test check unit lint bench clean distclean help setup silicon-report
 
 all: module $(BUILD)/vellum
+	@:
 
 setup:
 	@./setup.sh
 
 # make run ARGS='--memory 256M' RIG=amd
 run: setup
-	@$(MAKE) all
+	@$(MAKE) all >&2
 	@RIG=$(RIG) ./run.sh $(ARGS)
 
 # On a machine with VT-x or AMD-V of its own: tests and benchmarks, one file to post.
@@ -46,7 +47,8 @@ help:
 	@echo 'make bench          ticks per exit beside stock KVM (RIG=intel|amd)'
 	@echo 'make module         vmm.ko (NATIVE=1: for the running kernel)'
 	@echo 'make silicon-report on a machine with VT-x or AMD-V: a file to post'
-	@echo 'make clean          remove build/'
+	@echo 'make clean          remove what was built, but neither downloads nor disk images'
+	@echo 'make distclean      remove build/'
 
 # -- The module ------------------------------------------------------------------
 MODULE_SOURCES := $(shell find engine host/linux include -type f)
@@ -65,5 +67,12 @@ $(BUILD)/vmm.ko: $(MODULE_SOURCES) Makefile
 	@grep -E 'warning|objtool' $(BUILD)/kmod.log || true
 	@cp $(KMOD)/vmm.ko $@
 
+# Spares what was downloaded, and disk images: a guest may have written to them.
 clean:
+	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name rig ! -name images \
+		-exec rm -rf {} +
+	@[ ! -d $(BUILD)/rig ] || find $(BUILD)/rig -mindepth 1 -maxdepth 1 ! -name kernel \
+		! -name busybox -exec rm -rf {} +
+
+distclean:
 	rm -rf $(BUILD)
