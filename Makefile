@@ -32,7 +32,8 @@ setup:
 
 # make run ARGS='--memory 256M' RIG=amd
 run: setup
-	@$(MAKE) all >&2
+	@exec 8>$(BUILD)/run.lock; flock -n 8 || { echo "run: another make run builds" >&2; flock 8; }; \
+		$(MAKE) -j$(TESTS_JOBS) all >&2 8>&-
 	@RIG=$(RIG) ./run.sh $(ARGS)
 
 # On a machine with VT-x or AMD-V of its own: tests and benchmarks, one file to post.

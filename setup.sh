@@ -24,6 +24,7 @@ readonly PACKAGES=(
 	e2fsprogs grub-rescue-pc isolinux syslinux-common xorriso
 )
 log=
+child=		# apt-get, while it runs beside us: Ctrl-C does not reach it
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -44,11 +45,29 @@ become_root() {
 	sudo -v || die "installing packages needs root, and sudo refuses"
 }
 
+# Ctrl-C: what only downloads is ended; an installation that dpkg has begun is not
+# broken off, as it would leave packages half configured.
+interrupted() {
+	trap '' INT TERM HUP
+	if [ -n "$child" ] && kill -0 "$child" 2>/dev/null; then
+		if grep -qE '^(Unpacking|Setting up|Preparing to unpack)' "$log"; then
+			say "interrupted; letting dpkg finish what it has begun"
+		else
+			as_root kill "$child" 2>/dev/null || :
+		fi
+		wait "$child" || :
+	fi
+	rm -rf "$CACHE"/fetch.*
+	say "interrupted"
+	exit 130
+}
+
 # watch PID: repeat the log's last line every few seconds until PID ends, so
 # that a long step is seen to be alive.
 watch() {
 	local shown='' line i=0
-	while kill -0 "$1" 2>/dev/null; do
+	child=$1
+	while [ -e "/proc/$1" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"; do
 		sleep 0.2
 		i=$((i + 1))
 		[ $((i % 15)) = 0 ] || continue
@@ -134,6 +153,7 @@ fetch() {
 refreshed=
 refresh() {
 	[ -z "$refreshed" ] || return 0
+	become_root
 	say "reading the package lists"
 	apt_or_die update
 	refreshed=1
@@ -196,7 +216,8 @@ esac
 
 command -v dpkg-query >/dev/null ||
 	die "this is not a Debian system (no dpkg-query); see docs/rig.md for what is needed"
-mkdir -p "$CACHE"
+mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
+	die "can't write in $PWD/$CACHE: is the tree yours, and not on a read-only medium?"
 if [ "${1:-}" = --update ]; then
 	log=$(mktemp) && trap 'rm -f "$log"' EXIT
 	refresh
@@ -210,12 +231,14 @@ if [ "${1:-}" = --check ]; then
 	exit 1
 fi
 
-become_root
+[ -z "$(missing_packages "${PACKAGES[@]}")" ] || become_root
 # One at a time: two runs at once would unpack over each other
 exec 9>"$CACHE/setup.lock"
 flock -n 9 || { say "waiting for another setup.sh"; flock 9; }
 [ -n "$log" ] || { log=$(mktemp) && trap 'rm -f "$log"' EXIT; }
+trap interrupted INT TERM HUP
 install_all
+trap - INT TERM HUP
 lacking=$(missing)
 [ -z "$lacking" ] || die "still missing after installing: ${lacking//$'\n'/ }"
 say "everything is in place"
