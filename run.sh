@@ -15,33 +15,62 @@ cd "$(dirname "$(readlink -f "$0")")"
 say() { printf 'run: %s\n' "$*" >&2; }
 die() { say "$*"; exit 3; }
 
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo)
+
+# The number of users of stock KVM's module: its VMs, if it has any.
+kvm_guests() {
+	awk '/^kvm_(intel|amd) / && $3 > n { n = $3 } END { print n + 0 }' /proc/modules
+}
+
 # native_reason: empty if this machine's own CPU can be used, else why not.
 native_reason() {
+	local headers
+	headers=/lib/modules/$(uname -r)/build
 	if [ -n "${RIG:-}" ]; then
 		echo "RIG=$RIG asks for the rig"
 	elif ! grep -qwE 'vmx|svm' /proc/cpuinfo; then
 		echo "this CPU offers no VT-x or AMD-V"
-	elif [ ! -d "/lib/modules/$(uname -r)/build" ]; then
+	elif [ ! -d "$headers" ]; then
 		echo "no headers of the running kernel (apt install linux-headers-$(uname -r))"
-	elif [ "$(cut -d' ' -f3 <(grep -wE '^kvm_(intel|amd)' /proc/modules) | sort -n | tail -n 1)" -gt 0 ] 2>/dev/null; then
+	elif [ "$(kvm_guests)" != 0 ]; then
 		echo "KVM is running guests on this CPU"
+	elif [ ${#as_root[@]} != 0 ] && ! command -v sudo >/dev/null; then
+		echo "vmm.ko can be loaded by root only, and there is no sudo"
 	fi
 }
 
-# Loads vmm.ko for the running kernel, runs, and unloads it again.
-run_native() {
-	local as_root=() status=0
-	[ "$(id -u)" = 0 ] || as_root=(sudo)
-	make NATIVE=1 BUILD=build/native module
-	if [ ! -e /dev/vmm/ctl ]; then
-		"${as_root[@]}" insmod build/native/vmm.ko || die "vmm.ko did not load: see dmesg"
-		# shellcheck disable=SC2064
-		trap "${as_root[*]} rmmod vmm" EXIT
+# Builds and loads vmm.ko for the running kernel. If it does not load, prints why.
+load_native() {
+	local text
+	[ ! -e /dev/vmm/ctl ] || return 0
+	if ! make NATIVE=1 BUILD=build/native module >&2; then
+		echo "vmm.ko does not build for the running kernel (above)"
+	elif ! text=$("${as_root[@]}" insmod build/native/vmm.ko 2>&1); then
+		text="${text#insmod: }; $("${as_root[@]}" dmesg 2>/dev/null | grep -F 'vmm: ' | tail -n 1 || :)"
+		echo "vmm.ko does not load here (${text%; })"
 	fi
-	local guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
-	[ -z "${DISK:-}" ] || guest=(--disk "$DISK")
+}
+
+run_native() {
+	local status=0 guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
+	if [ -n "${DISK:-}" ]; then
+		guest=(--disk "$DISK")
+	else
+		make -f rig/rules.mk rig-parts >&2
+	fi
 	"${as_root[@]}" build/vellum run "${guest[@]}" "$@" || status=$?
 	return "$status"
+}
+
+run_rig() {
+	if [ -n "${DISK:-}" ]; then
+		exec rig/run --vendor "${RIG:-intel}" --module vmm -i --no-guest --disk "$DISK" \
+			--file /usr/share/seabios/bios-256k.bin:/usr/share/seabios/ -- \
+			vellum run --disk /dev/sda "$@"
+	fi
+	exec rig/run --vendor "${RIG:-intel}" --module vmm -i -- \
+		vellum run --kernel /guest/vmlinux --initrd /guest/initrd --fast-boot "$@"
 }
 
 case ${RIG:-intel} in
@@ -54,15 +83,16 @@ if [ -n "${DISK:-}" ] && [ ! -e "$DISK" ]; then
 fi
 why=$(native_reason)
 if [ -z "$why" ]; then
+	loaded=no
+	[ ! -e /dev/vmm/ctl ] || loaded=before
+	why=$(load_native)
+	# shellcheck disable=SC2064
+	[ -n "$why" ] || [ $loaded = before ] || trap "${as_root[*]} rmmod vmm" EXIT
+fi
+if [ -z "$why" ]; then
 	say "using this machine's own CPU"
 	run_native "$@"
 else
 	say "$why: starting an emulated ${RIG:-intel} host"
-	if [ -n "${DISK:-}" ]; then
-		exec rig/run --vendor "${RIG:-intel}" --module vmm -i --no-guest --disk "$DISK" \
-			--file /usr/share/seabios/bios-256k.bin:/usr/share/seabios/ -- \
-			vellum run --disk /dev/sda "$@"
-	fi
-	exec rig/run --vendor "${RIG:-intel}" --module vmm -i -- \
-		vellum run --kernel /guest/vmlinux --initrd /guest/initrd --fast-boot "$@"
+	run_rig "$@"
 fi

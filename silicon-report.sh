@@ -20,16 +20,23 @@ as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo)
 out=silicon-report-$(date -u +%Y%m%d-%H%M%S).txt
 work=build/native
+bench=build/bench/guest.bin
 mkdir -p "$work"
 
 say "building for kernel $(uname -r)"
 make NATIVE=1 BUILD="$work" module >"$work/build.log" 2>&1 ||
 	die "the module did not build: see $work/build.log"
-make all rig-programs >>"$work/build.log" 2>&1 ||
+make all rig-parts rig-programs "$bench" >>"$work/build.log" 2>&1 ||
 	die "the programs did not build: see $work/build.log"
 
 section() { printf '\n== %s ==\n' "$1"; }
 rows() { section "$1"; shift; "$@" 2>&1; printf '(status %d)\n' $?; }
+
+# benchmark NAME ACCELERATOR: ticks of the TSC per operation
+benchmark() {
+	rows "ticks per operation, $1" "${as_root[@]}" timeout 120 build/vellum run --quiet \
+		--accel "$2" --memory 64M --flat "$bench@0x100000" --entry 0x100000
+}
 
 # Everything that needs the module in place.
 with_module() {
@@ -42,7 +49,7 @@ with_module() {
 	rows "guest tests" "${as_root[@]}" timeout 600 build/tests/guest-tests
 	rows "Linux" "${as_root[@]}" timeout 120 build/vellum run --kernel build/rig/vmlinux \
 		--initrd build/rig/guest.cpio --append 'rig.cmd=uname,-a'
-	[ ! -x bench/native ] || rows "benchmarks" "${as_root[@]}" bench/native
+	benchmark "vmm.ko" /dev/vmm/ctl
 	rows "unloading" "${as_root[@]}" rmmod vmm
 	section "kernel log"
 	"${as_root[@]}" dmesg | tail -n 60
@@ -55,5 +62,6 @@ with_module() {
 	uname -a
 	git describe --always --dirty 2>/dev/null
 	with_module
+	[ ! -e /dev/kvm ] || benchmark "stock KVM beside it" /dev/kvm
 } | tee "$out"
 say "written: $out; please post it with a word on the machine"
