@@ -5,6 +5,7 @@
 #include "../irq/irq.h"
 #include "../mem/table.h"
 #include "../x86/exits.h"
+#include "../x86/task.h"
 
 #define PENDING_DEBUG_BS	BIT(14)
 #define DEBUGCTL_BTF		BIT(1)
@@ -137,6 +138,20 @@ static OUT_OF_LINE enum exit_action exit_exception(struct vcpu *v)
 	return x86_exit_reflect(v, &e, e.vector == VEC_PF ? v->exit.qual : 0);
 }
 
+/*
+ * SDM3 "Exit Qualification for Task Switches". An instruction that made it is over for
+ * the old task; a fault or an interrupt that came through a gate is not one.
+ */
+static OUT_OF_LINE enum exit_action exit_task_switch(struct vcpu *v)
+{
+	enum task_cause cause = FIELD(v->exit.qual, 31, 30);
+	u64 rip = v->exit.rip;
+
+	if (cause != TASK_GATE || v->injected.type >= EVENT_SOFT_INT)
+		rip += vmcs_read(VMCS_EXIT_INSN_LEN);
+	return x86_exit_task_switch(v, cause, (u16)v->exit.qual, rip);
+}
+
 static OUT_OF_LINE enum exit_action exit_irq_window(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
@@ -201,6 +216,7 @@ static OUT_OF_LINE enum exit_action handle_rest(struct vcpu *v)
 	case REASON_HLT: return x86_exit_hlt(v);
 	case REASON_NMI_WINDOW: return exit_nmi_window(v);
 	case REASON_EXCEPTION_NMI: return exit_exception(v);
+	case REASON_TASK_SWITCH: return exit_task_switch(v);
 	case REASON_CR_ACCESS: return exit_cr(v);
 	case REASON_DR_ACCESS: return exit_dr(v);
 	case REASON_TPR_BELOW_THRESHOLD: return exit_tpr(v);

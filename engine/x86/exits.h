@@ -52,7 +52,6 @@ enum exit_action x86_emulate(struct vcpu *v, const u8 *insn, unsigned n);
 /* Length of the instruction at RIP for hardware that doesn't tell, 0: fault raised. */
 unsigned x86_insn_length(struct vcpu *v);
 
-/* A task switch through a gate, JMP, CALL or IRET: not supported yet. */
 enum exit_action x86_exit_triple_fault(struct vcpu *v);
 /* An intercepted exception that is the guest's own business: raise it again. */
 enum exit_action x86_exit_reflect(struct vcpu *v, const struct event *e, u64 cr2);
