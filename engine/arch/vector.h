@@ -31,6 +31,25 @@ static inline void load_xmm(unsigned n, const struct xmm *x) { VECTOR_EACH(n, LO
 static inline void store_ymm(unsigned n, struct ymm *y) { VECTOR_EACH(n, STORE_YMM) }
 static inline void load_ymm(unsigned n, const struct ymm *y) { VECTOR_EACH(n, LOAD_YMM) }
 
+/* The x87 unit's control and status words. */
+static inline void fpu_init(void) { __asm__ volatile("fninit"); }
+static inline void fpu_clear(void) { __asm__ volatile("fnclex"); }
+static inline u16 fpu_control(void)
+{
+	u16 w;
+
+	__asm__ volatile("fnstcw %0" : "=m"(w));
+	return w;
+}
+static inline u16 fpu_status(void)
+{
+	u16 w;
+
+	__asm__ volatile("fnstsw %0" : "=m"(w));
+	return w;
+}
+static inline void fpu_set_control(u16 w) { __asm__ volatile("fldcw %0" : : "m"(w)); }
+
 #undef STORE_XMM
 #undef LOAD_XMM
 #undef STORE_YMM

@@ -24,7 +24,6 @@ struct backend_caps {
 	bool nmi_window;	  /* NMI blocking is virtualised */
 	bool tsc_scaling;
 	bool xsaves, rdtscp, invpcid; /* usable by the guest */
-	u64 cr0_fixed1;		  /* CR0 bits that must be 1 in the guest */
 };
 
 /* Second-level page-table format: the one walker in mem/ works from it. */
@@ -181,6 +180,12 @@ struct backend {
 };
 
 #define DUMP_MSR_BITMAP	0x10000
+
+/* What the host wants of the engine; set before vmm_init(), constant afterwards. */
+struct vmm_options {
+	bool no_unrestricted_guest;	/* do as if the CPU did not have it */
+};
+extern struct vmm_options vmm_options;
 
 extern const struct backend vmx_backend, svm_backend;
 

@@ -3,9 +3,11 @@
 #include "../vmm.h"
 
 #include "arch/insn.h"
+#include "../x86/paging.h"
 
 const struct backend *backend;
 struct backend_caps backend_caps;
+struct vmm_options vmm_options;
 
 static const struct backend *const backends[] = { &vmx_backend, &svm_backend };
 
@@ -36,6 +38,22 @@ void vmm_exit(void)
 	backend = NULL;
 }
 
+/*
+ * Where the hardware can't run without paging: a page directory that maps 4 GiB one
+ * to one. It is at KVM's default place until the client moves it.
+ */
+static int add_identity_map(struct vm *vm)
+{
+	if (backend_caps.unrestricted_guest)
+		return 0;
+	vm->mem.own_page = host_page_alloc(false);
+	if (!vm->mem.own_page)
+		return ERR_NOMEM;
+	vm->mem.own_gpa = IDENTITY_MAP_DEFAULT;
+	paging_fill_identity(vm->mem.own_page);
+	return 0;
+}
+
 struct vm *vm_create(struct host_vm *host, int *err)
 {
 	struct vm *vm = host_alloc(sizeof(*vm));
@@ -45,7 +63,10 @@ struct vm *vm_create(struct host_vm *host, int *err)
 		return NULL;
 	vm->host = host;
 	*err = mem_create(vm);
+	if (!*err)
+		*err = add_identity_map(vm);
 	if (*err) {
+		mem_destroy(vm);
 		host_free(vm);
 		return NULL;
 	}

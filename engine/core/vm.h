@@ -10,6 +10,9 @@
 
 #define VCPUS_MAX	64
 
+/* KVM_SET_IDENTITY_MAP_ADDR's default, and what an address of 0 means to it. */
+#define IDENTITY_MAP_DEFAULT	0xfffbc000ull
+
 struct irqchip;
 
 struct vm {

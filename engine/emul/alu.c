@@ -168,13 +168,16 @@ enum emul_result emul_op_cmpxchg8b(struct emul *e)
 {
 	struct emul_insn *d = &e->insn;
 	unsigned int size = d->operand[0].size, half = size / 2;
-	uint64_t old[2] = { 0 }, new[2] = { 0 }, value[2] = { 0 }, la;
+	uint64_t old[2] = { 0 }, new[2] = { 0 }, value[2] = { 0 }, la = 0;
 	unsigned int access = e->cpl == 3 ? EMUL_ACCESS_USER : 0;
 	enum emul_cb cb = EMUL_CB_NOT_RAM;
+	enum emul_result result;
 
-	TRY(emul_linear(e, d->mem.seg, d->mem.offset, size, true, &la));
-	if (size == 16 && (la & 15))
+	result = emul_linear(e, d->mem.seg, d->mem.offset, size, true, &la);
+	/* Its own rule of alignment comes before #AC. */
+	if (size == 16 && (la & 15) && (result == EMUL_DONE || e->fault.vector == VEC_AC))
 		return emul_gp0(e);
+	TRY(result);
 	access |= EMUL_ACCESS_WRITE;
 	if (d->prefixes & EMUL_PREFIX_LOCK)
 		access |= EMUL_ACCESS_LOCKED;

@@ -110,6 +110,12 @@ struct emul_fault {
 /* Control-register numbers beyond the hardware's own for read_cr. */
 #define EMUL_XCR0		16u
 
+/* The x87 unit's control instructions; EMUL_FPU_WAIT only looks for exceptions (#MF). */
+enum emul_fpu {
+	EMUL_FPU_INIT, EMUL_FPU_CLEAR, EMUL_FPU_STORE_CONTROL, EMUL_FPU_STORE_STATUS,
+	EMUL_FPU_LOAD_CONTROL, EMUL_FPU_WAIT,
+};
+
 struct emul;
 
 /*
@@ -189,6 +195,13 @@ struct emul_ops {
 	void (*read_xmm)(struct emul *e, unsigned int reg, void *buf, unsigned int size);
 	void (*write_xmm)(struct emul *e, unsigned int reg, const void *buf,
 			  unsigned int size, bool zero_upper);
+
+	/* Optional, else EMUL_UNSUPPORTED: an operation on the x87 unit; CR0.EM and
+	 * CR0.TS are already checked. *word is what it stores, or loads. */
+	enum emul_cb (*fpu)(struct emul *e, enum emul_fpu what, uint16_t *word);
+
+	/* Optional, else EMUL_UNSUPPORTED: VMCALL, and where `amd` VMMCALL. */
+	enum emul_cb (*vmcall)(struct emul *e, bool amd);
 
 	/* Optional. An iteration of a REP instruction is committed: what was
 	 * accessed so far won't be asked for again. */

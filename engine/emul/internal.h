@@ -52,6 +52,7 @@
 enum {
 	VEC_DB = 1, VEC_BP = 3, VEC_OF = 4, VEC_BR = 5, VEC_UD = 6, VEC_NM = 7,
 	VEC_DE = 0, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12, VEC_GP = 13, VEC_PF = 14,
+	VEC_MF = 16,
 	VEC_AC = 17,
 };
 
@@ -86,7 +87,8 @@ enum {
 	X(mov_from_cr) X(mov_to_cr) X(mov_from_dr) X(mov_to_dr) X(rdmsr) X(wrmsr) \
 	X(rdtsc) X(rdtscp) X(cpuid) X(swapgs) X(sldt) X(lldt) X(lar) X(verr) X(arpl) X(clac) \
 	X(rdfsbase) X(wrfsbase) X(xgetbv) \
-	X(sse_mov) X(sse_movd) X(sse_scalar) X(sse_half)
+	X(sse_mov) X(sse_movd) X(sse_scalar) X(sse_half) \
+	X(fpu) X(fwait) X(vmcall)
 
 /* Operations: X(NAME, handler). The order within a family matters. */
 #define EMUL_OPS(X) \
@@ -130,7 +132,9 @@ enum {
 	X(RDFSBASE, rdfsbase) X(RDGSBASE, rdfsbase) X(WRFSBASE, wrfsbase) \
 	X(WRGSBASE, wrfsbase) X(XGETBV, xgetbv) \
 	X(VMOV, sse_mov) X(VMOVA, sse_mov) X(VMOVD, sse_movd) X(VMOVSCALAR, sse_scalar) \
-	X(VMOVLOW, sse_half) X(VMOVHIGH, sse_half)
+	X(VMOVLOW, sse_half) X(VMOVHIGH, sse_half) \
+	X(FNINIT, fpu) X(FNCLEX, fpu) X(FNSTCW, fpu) X(FNSTSW, fpu) X(FLDCW, fpu) \
+	X(FPU_NOP, fpu) X(FWAIT, fwait) X(VMCALL, vmcall)
 
 enum emul_op {
 #define X(name, handler) OP_##name,

@@ -18,6 +18,8 @@ enum {
 	GRP_11B_F8, GRP_11_F8,
 	GRP_6, GRP_7, GRP_7_REG, GRP_7_0, GRP_7_1, GRP_7_2, GRP_7_3, GRP_7_5, GRP_7_7,
 	GRP_8, GRP_9, GRP_9_REG, GRP_15, GRP_15_REG, GRP_17, GRP_12, GRP_13, GRP_14,
+	GRP_D9, GRP_D9_REG, GRP_DB, GRP_DB_REG, GRP_DB_4, GRP_DD, GRP_DD_REG, GRP_DF, GRP_DF_REG,
+	GRP_DF_4,
 };
 
 enum {
@@ -27,7 +29,7 @@ enum {
 	PFX_38_F5, PFX_38_F6, PFX_38_F7, PFX_38_F9, PFX_3A_F0, PFX_AE_0, PFX_AE_1, PFX_AE_2,
 	PFX_AE_3, PFX_AE_5, PFX_AE_7_MEM, PFX_AE_6_MEM, PFX_AE_6_REG, PFX_7_5_0, PFX_C3,
 	PFX_AE_7_REG, PFX_7_1_2, PFX_7_1_3,
-	PFX_7_2_0,
+	PFX_7_2_0, PFX_7_0_1,
 };
 
 #define ALU(row, op, lock, rw)					\
@@ -95,7 +97,7 @@ const struct emul_desc emul_map0[256] = {
 	[0x98] = I(CBW, NONE, NONE, NONE, 0),
 	[0x99] = I(CWD, NONE, NONE, NONE, 0),
 	[0x9a] = I(CALLF, Ap, NONE, NONE, F_I64),
-	[0x9b] = LEN0,
+	[0x9b] = I(FWAIT, NONE, NONE, NONE, 0),
 	[0x9c] = I(PUSHF, NONE, NONE, NONE, F_D64),
 	[0x9d] = I(POPF, NONE, NONE, NONE, F_D64),
 	[0x9e] = I(SAHF, NONE, NONE, NONE, 0),
@@ -142,7 +144,14 @@ const struct emul_desc emul_map0[256] = {
 	[0xd5] = I(AAD, Ib, NONE, NONE, F_I64),
 	[0xd6] = I(SALC, NONE, NONE, NONE, F_I64),
 	[0xd7] = I(XLAT, NONE, NONE, NONE, 0),
-	[0xd8 ... 0xdf] = LEN,
+	[0xd8] = LEN,
+	[0xd9] = G(GRP_D9, NONE, NONE, NONE, F_GROUP_MOD),
+	[0xda] = LEN,
+	[0xdb] = G(GRP_DB, NONE, NONE, NONE, F_GROUP_MOD),
+	[0xdc] = LEN,
+	[0xdd] = G(GRP_DD, NONE, NONE, NONE, F_GROUP_MOD),
+	[0xde] = LEN,
+	[0xdf] = G(GRP_DF, NONE, NONE, NONE, F_GROUP_MOD),
 	[0xe0] = I(LOOPNE, Jb, NONE, NONE, F_F64),
 	[0xe1] = I(LOOPE, Jb, NONE, NONE, F_F64),
 	[0xe2] = I(LOOP, Jb, NONE, NONE, F_F64),
@@ -348,7 +357,10 @@ const struct emul_desc emul_groups[][8] = {
 		{ GRP_7_7, { NONE, NONE, NONE }, F_MODRM | F_GROUP_RM },
 	},
 	/* ENCLV, VMCALL, VMLAUNCH, VMRESUME, VMXOFF, PCONFIG */
-	[GRP_7_0] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_7_0] = {
+		LEN, { PFX_7_0_1, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
+		LEN, LEN, LEN, LEN, LEN, LEN,
+	},
 	/* MONITOR, MWAIT, CLAC, STAC, TDX, ENCLS */
 	[GRP_7_1] = {
 		LEN, LEN, { PFX_7_1_2, { NONE, NONE, NONE }, F_MODRM | F_PREFIX },
@@ -360,7 +372,7 @@ const struct emul_desc emul_groups[][8] = {
 		{ PFX_7_2_0, { NONE, NONE, NONE }, F_MODRM | F_PREFIX }, LEN, [4] = LEN, LEN, LEN, LEN,
 	},
 	/* VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT, INVLPGA */
-	[GRP_7_3] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_7_3] = { LEN, M(VMCALL, NONE, NONE, NONE, 0), LEN, LEN, LEN, LEN, LEN, LEN },
 	[GRP_7_5] = { LEN, LEN, LEN, [4] = LEN, LEN, LEN, LEN },
 	[GRP_7_7] = {
 		M(SWAPGS, NONE, NONE, NONE, F_O64 | F_CPL0), M(RDTSCP, NONE, NONE, NONE, 0),
@@ -401,6 +413,35 @@ const struct emul_desc emul_groups[][8] = {
 		[1] = M(BLSR, By, Ey, NONE, F_VEXONLY | F_VEXNDS | F_VEXL0),
 		M(BLSMSK, By, Ey, NONE, F_VEXONLY | F_VEXNDS | F_VEXL0),
 		M(BLSI, By, Ey, NONE, F_VEXONLY | F_VEXNDS | F_VEXL0),
+	},
+	/* x87: the instructions that say how it is set up; of the others the length. */
+	[GRP_D9] = {
+		LEN, LEN, LEN, LEN, LEN, M(FLDCW, Ew, NONE, NONE, F_R), LEN,
+		M(FNSTCW, Ew, NONE, NONE, F_W),
+	},
+	[GRP_D9_REG] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_DB] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_DB_REG] = {
+		LEN, LEN, LEN, LEN, { GRP_DB_4, { NONE, NONE, NONE }, F_MODRM | F_GROUP_RM },
+		LEN, LEN, LEN,
+	},
+	/* FNENI and FNDISI of the 8087, FNCLEX, FNINIT, FNSETPM of the 80287 */
+	[GRP_DB_4] = {
+		M(FPU_NOP, NONE, NONE, NONE, 0), M(FPU_NOP, NONE, NONE, NONE, 0),
+		M(FNCLEX, NONE, NONE, NONE, 0), M(FNINIT, NONE, NONE, NONE, 0),
+		M(FPU_NOP, NONE, NONE, NONE, 0), LEN, LEN, LEN,
+	},
+	[GRP_DD] = {
+		LEN, LEN, LEN, LEN, LEN, LEN, LEN, M(FNSTSW, Ew, NONE, NONE, F_W),
+	},
+	[GRP_DD_REG] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_DF] = { LEN, LEN, LEN, LEN, LEN, LEN, LEN, LEN },
+	[GRP_DF_REG] = {
+		LEN, LEN, LEN, LEN, { GRP_DF_4, { NONE, NONE, NONE }, F_MODRM | F_GROUP_RM },
+		LEN, LEN, LEN,
+	},
+	[GRP_DF_4] = {
+		M(FNSTSW, Ew, NONE, NONE, F_W), LEN, LEN, LEN, LEN, LEN, LEN, LEN,
 	},
 };
 
@@ -513,6 +554,7 @@ const struct emul_desc emul_prefixed[][4] = {
 	[PFX_7_1_2] = { M(CLAC, NONE, NONE, NONE, 0) },
 	[PFX_7_1_3] = { M(STAC, NONE, NONE, NONE, 0) },
 	[PFX_7_2_0] = { M(XGETBV, NONE, NONE, NONE, 0) },
+	[PFX_7_0_1] = { M(VMCALL, NONE, NONE, NONE, 0) },
 	[PFX_7_5_0] = { [2] = LEN },		/* RSTORSSP */
 };
 

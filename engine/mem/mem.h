@@ -37,6 +37,12 @@ struct mem {
 	u64 generation;
 	void *root_table;		/* [c] */
 	struct hphys root;		/* its address; [c] */
+	/*
+	 * A page of the engine's own in the guest's address space, or NULL, and where.
+	 * No slot may lie there. [c] once a vCPU exists
+	 */
+	void *own_page;
+	u64 own_gpa;
 	void *spare;			/* table pages ready for use, linked */
 	u32 spare_count;
 	u64 table_pages, pages_4k, pages_2m, pages_1g; /* statistics */
@@ -51,6 +57,12 @@ void mem_destroy(struct vm *vm);	/* no vCPU runs any more */
  * ERR_INVAL alignment or address limits, ERR_EXIST overlaps another slot.
  */
 int mem_set_slot(struct vm *vm, unsigned id, const struct mem_slot *slot);
+
+/*
+ * Moves the engine's own page. ERR_INVAL alignment or address limits, ERR_EXIST in
+ * the middle of a slot.
+ */
+int mem_set_own_page(struct vm *vm, u64 gpa);
 
 /* The host is about to change / has changed what is behind [start, end). */
 bool mem_invalidate_begin(struct vm *vm, u64 hva_start, u64 hva_end);

@@ -33,6 +33,9 @@ void mem_destroy(struct vm *vm)
 		host_page_free(page);
 	}
 	m->spare_count = 0;
+	if (m->own_page)
+		host_page_free(m->own_page);
+	m->own_page = NULL;
 }
 
 void mem_flush(struct vm *vm)
@@ -43,6 +46,16 @@ void mem_flush(struct vm *vm)
 		if (vm->vcpus[i])
 			vcpu_request(vm->vcpus[i], REQ_TLB);
 	host_kick_all(vm);
+}
+
+static const struct mem_slot *find_slot(const struct mem *m, u64 gpa)
+{
+	unsigned i;
+
+	for (i = 0; i < m->slot_top; i++)
+		if (gpa - m->slots[i].gpa < m->slots[i].size)
+			return &m->slots[i];
+	return NULL;
 }
 
 static bool overlaps(const struct mem_slot *a, const struct mem_slot *b)
@@ -61,6 +74,8 @@ static int check_slot(const struct mem *m, unsigned id, const struct mem_slot *s
 		return ERR_INVAL;
 	if (!s->size && !m->slots[id].size)
 		return ERR_INVAL;	/* nothing there to remove */
+	if (m->own_page && m->own_gpa - s->gpa < s->size)
+		return ERR_EXIST;
 	for (i = 0; i < m->slot_top; i++)
 		if (i != id && overlaps(&m->slots[i], s))
 			return ERR_EXIST;
@@ -95,6 +110,22 @@ int mem_set_slot(struct vm *vm, unsigned id, const struct mem_slot *slot)
 	if (flush)
 		mem_flush(vm);
 	return 0;
+}
+
+int mem_set_own_page(struct vm *vm, u64 gpa)
+{
+	struct mem *m = &vm->mem;
+	int rc = 0;
+
+	if ((gpa & PG_OFFSET_MASK) || gpa >= GPA_LIMIT)
+		return ERR_INVAL;
+	host_lock(&m->lock);
+	if (m->own_page && find_slot(m, gpa))
+		rc = ERR_EXIST;
+	else
+		m->own_gpa = gpa;
+	host_unlock(&m->lock);
+	return rc;
 }
 
 /* The part of a slot's guest addresses whose memory lies in [start, end). */
@@ -145,16 +176,6 @@ void mem_invalidate_end(struct vm *vm)
 	m->inval_seq++;
 	m->inval_active--;
 	host_unlock(&m->lock);
-}
-
-static const struct mem_slot *find_slot(const struct mem *m, u64 gpa)
-{
-	unsigned i;
-
-	for (i = 0; i < m->slot_top; i++)
-		if (gpa - m->slots[i].gpa < m->slots[i].size)
-			return &m->slots[i];
-	return NULL;
 }
 
 /*
@@ -355,6 +376,20 @@ out:
  * guest tries again, and the run loop looks at signals and gives the CPU away.
  */
 #define FAULT_TRIES	4
+static enum mem_result map_own_page(struct vm *vm)
+{
+	struct table_garbage garbage = { NULL, 0, false };
+	struct mem *m = &vm->mem;
+
+	if (fill_spare(vm))
+		return MEM_ERROR;
+	host_lock(&m->lock);
+	/* Its own slot-free page: no leaf and no table that this could displace. */
+	if (m->spare_count >= TABLE_LEVELS)
+		table_map(m, m->own_gpa, host_phys(m->own_page).v, 1, true, &garbage);
+	host_unlock(&m->lock);
+	return MEM_MAPPED;
+}
 
 enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 {
@@ -367,6 +402,8 @@ enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 	int rc;
 
 	gpa.v &= ~PG_OFFSET_MASK;
+	if (UNLIKELY(m->own_page && gpa.v == m->own_gpa))
+		return map_own_page(vm);
 	do {
 		/* Before the page is looked up; install() looks at it again. */
 		seq = LOAD_ACQUIRE(&m->inval_seq);

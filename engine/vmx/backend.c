@@ -42,7 +42,6 @@ static int probe(struct backend_caps *caps, const char **why)
 		.xsaves = vmx_have(VMX_HAVE_XSAVES),
 		.rdtscp = vmx_have(VMX_HAVE_RDTSCP),
 		.invpcid = vmx_have(VMX_HAVE_INVPCID),
-		.cr0_fixed1 = vmx_have(VMX_HAVE_UNRESTRICTED) ? 0 : CR0_PE | CR0_PG,
 	};
 	return 0;
 }

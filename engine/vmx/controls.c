@@ -116,6 +116,9 @@ static int negotiate(struct vmx_caps *c, const struct control *k, const char **w
 	u64 msr = allowed(c, k->field);
 	bool can_set = msr >> 32 & k->bit, stuck = msr & k->bit;
 
+	if (vmm_options.no_unrestricted_guest && k->have == VMX_HAVE_UNRESTRICTED)
+		can_set = false;
+
 	switch (k->need) {
 	case ON:
 	case LATER:

@@ -32,7 +32,8 @@ void vmx_update_owned(struct vcpu *v)
 
 	vmx_sync_crs(v);
 	x->cr0_owned = CR0_CANDIDATES;
-	x->cr4_owned = CR4_CANDIDATES & ~v->guest_cr4_reserved & vmx.msr[CAP_CR4_FIXED1];
+	x->cr4_owned = CR4_CANDIDATES & ~v->guest_cr4_reserved & vmx.msr[CAP_CR4_FIXED1] &
+		       ~vmx_unpaged_cr4(x);
 	vmcs_write(VMCS_CR0_MASK, ~x->cr0_owned);
 	vmcs_write(VMCS_CR4_MASK, ~x->cr4_owned);
 	vmx_set_cr4(v, v->cr4);
@@ -44,7 +45,8 @@ void vmx_sync_crs(struct vcpu *v)
 
 	v->cr0 = (v->cr0 & ~x->cr0_owned) | (vmcs_read(VMCS_GUEST_CR0) & x->cr0_owned);
 	v->cr4 = (v->cr4 & ~x->cr4_owned) | (vmcs_read(VMCS_GUEST_CR4) & x->cr4_owned);
-	v->cr3 = vmcs_read(VMCS_GUEST_CR3);
+	if (!x->unpaged)
+		v->cr3 = vmcs_read(VMCS_GUEST_CR3);
 }
 
 u64 vmx_cr3_64(struct vcpu *v)
@@ -80,28 +82,31 @@ void vmx_set_cr0(struct vcpu *v, u64 cr0)
 {
 	struct vmx_vcpu *x = to_vmx(v);
 
+	if (!vmx_have(VMX_HAVE_UNRESTRICTED))
+		vmx_follow_mode(x, cr0);
 	v->cr0 = cr0;
 	/* CD and NW stay the host's affair: memory types come from EPT. */
 	vmcs_write(VMCS_GUEST_CR0, ((cr0 & ~(CR0_CD | CR0_NW)) | cr0_fixed0()) &
 				   vmx.msr[CAP_CR0_FIXED1]);
 	vmcs_write(VMCS_CR0_SHADOW, cr0);
-	x->before.mode = !vmx_have(VMX_HAVE_UNRESTRICTED) &&
-			 (cr0 & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG);
 	load_pdptes(v);
 }
 
 void vmx_set_cr3(struct vcpu *v, u64 cr3)
 {
 	v->cr3 = cr3;
-	vmcs_write(VMCS_GUEST_CR3, cr3);
+	vmcs_write(VMCS_GUEST_CR3, to_vmx(v)->unpaged ? v->vm->mem.own_gpa : cr3);
 	load_pdptes(v);
 }
 
 void vmx_set_cr4(struct vcpu *v, u64 cr4)
 {
+	u64 ours = vmx_unpaged_cr4(to_vmx(v));
+
 	v->cr4 = cr4;
 	/* Without MCE a machine check under the guest would shut the host down. */
-	vmcs_write(VMCS_GUEST_CR4, (cr4 | vmx.msr[CAP_CR4_FIXED0] | (read_cr4() & CR4_MCE)) &
+	vmcs_write(VMCS_GUEST_CR4, ((cr4 & ~ours) | (ours & CR4_PSE) |
+				    vmx.msr[CAP_CR4_FIXED0] | (read_cr4() & CR4_MCE)) &
 				   vmx.msr[CAP_CR4_FIXED1]);
 	vmcs_write(VMCS_CR4_SHADOW, cr4);
 	load_pdptes(v);

@@ -199,7 +199,7 @@ const char *vmx_exit_name(unsigned i)
 	if (i == EXIT_VMFAIL)
 		return "VM entry failed (VMfail)";
 	if (i == EXIT_NO_MODE)
-		return "guest mode needs unrestricted guest, which this CPU lacks";
+		return "emulated: the mode needs unrestricted guest";
 	return i < REASON_COUNT ? reason_names[i] : NULL;
 }
 
@@ -241,6 +241,7 @@ static OUT_OF_LINE enum exit_action handle_rest(struct vcpu *v)
 	case REASON_ENTRY_GUEST_STATE: case REASON_ENTRY_MSR_LOADING:
 	case REASON_ENTRY_MACHINE_CHECK: case EXIT_VMFAIL:
 		return exit_entry_failed(v);
+	case EXIT_NO_MODE: return vmx_emulate_mode(v);
 	default:
 		return exit_other(v);
 	}

@@ -180,13 +180,15 @@ void vmx_msr_area_host(struct vmx_vcpu *x, const struct vmx_cpu *c)
 void vmx_write_efer_pat(struct vmx_vcpu *x)
 {
 	struct vcpu *v = &x->v;
+	/* Where CR0.PG is ours and not the guest's, LME must not say IA-32e mode. */
+	u64 efer = x->unpaged ? v->efer & ~EFER_LME : v->efer;
 
 	if (x->msr_area) {
-		x->msr_area->guest[0].value = v->efer;
+		x->msr_area->guest[0].value = efer;
 		x->msr_area->guest[1].value = v->pat;
 	}
 	if (vmx_have(VMX_HAVE_EFER))
-		vmcs_write(VMCS_GUEST_EFER, v->efer);
+		vmcs_write(VMCS_GUEST_EFER, efer);
 	if (vmx_have(VMX_HAVE_PAT))
 		vmcs_write(VMCS_GUEST_PAT, v->pat);
 }

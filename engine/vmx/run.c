@@ -60,7 +60,7 @@ static bool prepare(struct vmx_vcpu *x)
 {
 	struct vcpu *v = &x->v;
 
-	if (x->before.mode) {
+	if (x->before.mode && !vmx_mode_enterable(x)) {
 		vmx_load_regs(v, REG_RIP);
 		v->exit = (struct exit_info){ .reason = EXIT_NO_MODE, .rip = v->rip };
 		return false;

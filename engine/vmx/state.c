@@ -67,7 +67,8 @@ void vmx_get_seg(struct vcpu *v, enum seg s, struct x86_seg *out)
 
 void vmx_set_seg(struct vcpu *v, enum seg s, const struct x86_seg *in)
 {
-	(void)v;
+	if (!vmx_have(VMX_HAVE_UNRESTRICTED))
+		to_vmx(v)->before.mode = 1;
 	vmcs_write(field_base(s), in->base);
 	vmcs_write(field_limit(s), in->limit);
 	vmcs_write(field_ar(s), vmx_ar_to_vmcs(in->ar, in->sel, s));

@@ -93,7 +93,7 @@ union vmx_before {
 		u8 flush;	/* INVEPT */
 		u8 debug;	/* the guest has breakpoints: load DR0-DR3 */
 		u8 tpr;		/* a TPR threshold is set: it may not be above TPR */
-		u8 mode;	/* a mode that needs unrestricted guest */
+		u8 mode;	/* maybe a state that needs unrestricted guest */
 	};
 };
 
@@ -128,6 +128,7 @@ struct vmx_vcpu {
 	u64 host_kernel_gs, host_fs_base;
 	u16 host_ds, host_es, host_fs, host_gs, host_ldt;
 
+	bool unpaged;			/* CR0.PG and the page tables are ours: realmode.c */
 	u16 vpid;			/* 0: none */
 	bool set_up;			/* the VMCS has its constant fields */
 	u8 *msr_bitmap;			/* or NULL */
@@ -164,6 +165,8 @@ static inline void vmx_set_proc(struct vmx_vcpu *x, u32 proc)
 /* traps.c */
 int vmx_set_traps(struct vcpu *v);
 u32 vmx_trap_of(struct vcpu *v);
+/* The same for the instruction at RIP, which is going to be emulated. */
+u32 vmx_trap_of_emulated(struct vcpu *v);
 
 /* vcpu.c */
 int vmx_vcpu_create(struct vcpu *v);
@@ -218,6 +221,17 @@ void vmx_flush_tlb(struct vcpu *v);
 void vmx_flush_now(struct vmx_vcpu *x);
 u16 vmx_vpid_alloc(void);
 void vmx_vpid_free(u16 vpid);
+
+/* realmode.c: guests in real mode or without paging, on CPUs without unrestricted guest */
+#define UNPAGED_CONTROLS	(PROC_CR3_LOAD | PROC_CR3_STORE)
+/* Bits of CR4 that are ours, not the guest's, while paging is. PSE is on. */
+u64 vmx_unpaged_cr4(const struct vmx_vcpu *x);
+/* CR0 is going to be cr0: whose is paging then? */
+void vmx_follow_mode(struct vmx_vcpu *x, u64 cr0);
+/* Can the CPU run this state? Then before.mode is cleared. */
+bool vmx_mode_enterable(struct vmx_vcpu *x);
+/* If not: some of its instructions, and the event on its way. */
+enum exit_action vmx_emulate_mode(struct vcpu *v);
 
 /* run.c, exit.c */
 void vmx_write_host_rip(void);

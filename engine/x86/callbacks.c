@@ -429,6 +429,23 @@ static void cb_write_xmm(struct emul *e, unsigned reg, const void *buf, unsigned
 	vector_write(session(e)->v, reg, buf, size, zero_upper);
 }
 
+static enum emul_cb cb_fpu(struct emul *e, enum emul_fpu what, uint16_t *word)
+{
+	if (fpu_operate(session(e)->v, what, word))
+		return EMUL_CB_OK;
+	e->fault = (struct emul_fault){ .vector = VEC_MF, .kind = EMUL_EVENT_EXCEPTION };
+	return EMUL_CB_FAULT;
+}
+
+/* Only where hardware can't run the guest: elsewhere they exit. */
+static enum emul_cb cb_vmcall(struct emul *e, bool amd)
+{
+	if (amd || backend_caps.unrestricted_guest)
+		return EMUL_CB_UNSUPPORTED;
+	x86_exit_hypercall(session(e)->v);
+	return EMUL_CB_OK;
+}
+
 const struct emul_ops x86_emul_ops = {
 	.fetch = cb_fetch, .read_mem = cb_read_mem, .write_mem = cb_write_mem,
 	.check_write = cb_check_write, .cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
@@ -438,5 +455,6 @@ const struct emul_ops x86_emul_ops = {
 	.read_dr = cb_read_dr, .write_dr = cb_write_dr,
 	.read_msr = cb_read_msr, .write_msr = cb_write_msr,
 	.cpuid = cb_cpuid, .rdtsc = cb_rdtsc, .invlpg = cb_invlpg,
+	.fpu = cb_fpu, .vmcall = cb_vmcall,
 	.checkpoint = cb_checkpoint, .read_xmm = cb_read_xmm, .write_xmm = cb_write_xmm,
 };

@@ -116,6 +116,10 @@ static enum exit_action deliver_fault(struct vcpu *v, const struct emul *e)
 	return ACT_RESUME;
 }
 
+/* Values of KVM_INTERNAL_ERROR_*, from linux/kvm.h. */
+#define INTERNAL_EMULATION	1
+#define INTERNAL_DELIVERY	3
+
 static enum exit_action give_up(struct vcpu *v, const struct emul *e)
 {
 	struct uexit *u = &v->uexit;
@@ -124,7 +128,7 @@ static enum exit_action give_up(struct vcpu *v, const struct emul *e)
 		 "%02x %02x %02x %02x %02x", v->id, (unsigned long long)e->rip,
 		 e->bytes[0], e->bytes[1], e->bytes[2], e->bytes[3], e->bytes[4]);
 	u->kind = UEXIT_INTERNAL;
-	u->internal.suberror = 1;	/* KVM_INTERNAL_ERROR_EMULATION */
+	u->internal.suberror = INTERNAL_EMULATION;
 	u->internal.ndata = 4;		/* as the ABI's emulation_failure part */
 	u->internal.data[0] = 1;	/* flags: instruction bytes are there */
 	u->internal.data[1] = e->nbytes;
@@ -133,10 +137,55 @@ static enum exit_action give_up(struct vcpu *v, const struct emul *e)
 	return ACT_USER;
 }
 
+#define OPCODE_IRET	0xcf
+#define DR6_BS		BIT(14)
+
+static void after_iret(struct vcpu *v)
+{
+	if (backend->get_nmi_mask(v)) {
+		backend->set_nmi_mask(v, false);
+		vcpu_request(v, REQ_EVENT);
+	}
+}
+
+static void single_step(struct vcpu *v)
+{
+	backend->sync_debug(v);
+	v->dr6 |= DR6_BS;
+	backend->set_debug(v);
+	vcpu_raise(v, VEC_DB);
+}
+
 static void finish(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
 	s->hint = false;
+}
+
+static enum exit_action after_done(struct emul_session *s, bool halt, bool posted)
+{
+	struct vcpu *v = s->v;
+
+	store_state(s);
+	store_shadow(s);
+	finish(s);
+	v->stats.halts += halt;
+	if (halt && v->lapic) {
+		v->mp_state = MP_HALTED;
+	} else if (halt && !posted) {
+		v->uexit.kind = UEXIT_HLT;
+		return ACT_USER;
+	}
+	if (s->tpr_lowered) {
+		s->tpr_lowered = false;
+		v->uexit.kind = UEXIT_SET_TPR;
+		posted = true;
+	}
+	if (s->e.insn.opcode == OPCODE_IRET && !s->e.insn.map)
+		after_iret(v);
+	if (s->e.trap)
+		single_step(v);
+	return posted ? ACT_USER : ACT_RESUME;
 }
 
 static enum exit_action after_step(struct emul_session *s, enum emul_result result)
@@ -148,26 +197,12 @@ static enum exit_action after_step(struct emul_session *s, enum emul_result resu
 	switch (result) {
 	case EMUL_DONE:
 	case EMUL_HALT:
-		store_state(s);
-		store_shadow(s);
-		finish(s);
-		if (result == EMUL_HALT && v->lapic)
-			v->mp_state = MP_HALTED;
-		else if (result == EMUL_HALT && !posted) {
-			v->uexit.kind = UEXIT_HLT;
-			return ACT_USER;
-		}
-		if (s->tpr_lowered) {
-			s->tpr_lowered = false;
-			v->uexit.kind = UEXIT_SET_TPR;
-			posted = true;
-		}
-		if (s->e.trap)
-			vcpu_raise(v, VEC_DB);
-		return posted ? ACT_USER : ACT_RESUME;
+		return after_done(s, result == EMUL_HALT, posted);
 	case EMUL_AGAIN:
 		store_state(s);
 		finish(s);
+		if (s->e.trap)
+			single_step(v);
 		return posted ? ACT_USER : ACT_RESUME;
 	case EMUL_EXIT:
 		store_state(s);
@@ -311,6 +346,58 @@ enum exit_action x86_emulate_again(struct vcpu *v)
 		s->waiting = false;
 	}
 	return step(s, NULL, 0);
+}
+
+static enum exit_action not_deliverable(struct vcpu *v, const struct event *e)
+{
+	struct uexit *u = &v->uexit;
+
+	host_log(LOG_WARN, "vCPU %u: can't deliver vector %u at rip %llx: %s", v->id, e->vector,
+		 (unsigned long long)v->rip, v->cr0 & CR0_PE ?
+		 "protected mode with segments that this CPU can't run" :
+		 "the stack or the vector table is not in memory");
+	u->kind = UEXIT_INTERNAL;
+	u->internal.suberror = INTERNAL_DELIVERY;
+	u->internal.ndata = 3;
+	u->internal.data[0] = e->vector;
+	u->internal.data[1] = e->type;
+	u->internal.data[2] = v->rip;
+	return ACT_USER;
+}
+
+enum exit_action x86_deliver_real(struct vcpu *v, const struct event *e)
+{
+	struct emul_session *s = v->emul;
+	enum emul_result result = EMUL_UNSUPPORTED;
+	u8 type = e->type;
+
+	emul_session_reset(s);
+	load_state(s);
+	if (!s->e.protected_mode)
+		result = emul_real_interrupt(&s->e, e->vector, s->e.rip + e->insn_len);
+	switch (result) {
+	case EMUL_DONE:
+		store_state(s);
+		finish(s);
+		backend->set_shadow(v, 0);
+		if (type == EVENT_NMI)
+			backend->set_nmi_mask(v, true);
+		return ACT_RESUME;
+	case EMUL_FAULT:
+		finish(s);
+		return deliver_fault(v, &s->e);
+	default:
+		finish(s);
+		return not_deliverable(v, e);
+	}
+}
+
+const struct emul_insn *x86_decode(struct vcpu *v)
+{
+	struct emul_session *s = v->emul;
+
+	load_state(s);
+	return emul_decode(&s->e) == EMUL_DONE ? &s->e.insn : NULL;
 }
 
 unsigned x86_insn_length(struct vcpu *v)

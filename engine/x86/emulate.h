@@ -4,6 +4,7 @@
 #define VELLUM_ENGINE_X86_EMULATE_H
 
 #include "../core/vcpu.h"
+#include "../emul/emul.h"
 
 /* Sleep. */
 struct emul_session *emul_session_create(struct vcpu *v);
@@ -19,6 +20,15 @@ bool x86_is_mmio(struct vcpu *v, struct gphys gpa);
 /* The instruction at RIP touched gpa (access: MEM_*), where no memory is. */
 enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned access,
 				  const u8 *insn, unsigned n);
+
+/*
+ * Delivers e to a vCPU in real mode, through its interrupt vector table. ACT_RESUME:
+ * done, or a fault that takes its place is raised; else v->uexit says what is wrong.
+ */
+enum exit_action x86_deliver_real(struct vcpu *v, const struct event *e);
+
+/* Decodes the instruction at RIP, NULL: it can't be, or not without a fault. */
+const struct emul_insn *x86_decode(struct vcpu *v);
 
 /* User space has answered: v->uexit.mmio or v->pio_data holds what was read. */
 enum exit_action x86_emulate_again(struct vcpu *v);

@@ -144,6 +144,14 @@ static int walk_tables(struct vcpu *v, const struct walk *w, u64 la, u32 access,
 	}
 }
 
+void paging_fill_identity(u32 *page)
+{
+	u32 i;
+
+	for (i = 0; i < PG_SIZE / sizeof(*page); i++)
+		page[i] = i << 22 | PTE_P | PTE_W | PTE_U | PTE_A | PTE_D | PTE_PS;
+}
+
 int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
 		     struct gphys *gpa, u32 *error)
 {

@@ -32,4 +32,7 @@ int paging_translate(struct vcpu *v, struct glin la, u32 access, bool probe,
 unsigned paging_entries(struct vcpu *v, struct glin la, struct host_word *w,
 			struct gphys *gpa, u64 *generation);
 
+/* Makes page a page directory of 4 MiB pages that maps 4 GiB one to one. */
+void paging_fill_identity(u32 *page);
+
 #endif

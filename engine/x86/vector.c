@@ -35,3 +35,24 @@ void vector_write(struct vcpu *v, unsigned n, const void *buf, unsigned size,
 		load_xmm(n, (struct xmm *)&y);
 	host_fpu_release(v);
 }
+
+#define FSW_ES	BIT(7)	/* an unmasked exception is pending */
+
+bool fpu_operate(struct vcpu *v, enum emul_fpu what, u16 *word)
+{
+	bool waits = what == EMUL_FPU_WAIT || what == EMUL_FPU_LOAD_CONTROL, ok;
+
+	host_fpu_hold(v);
+	/* Here the exception would be the host's. */
+	ok = !waits || !(fpu_status() & FSW_ES);
+	switch (ok ? what : EMUL_FPU_WAIT) {
+	case EMUL_FPU_INIT: fpu_init(); break;
+	case EMUL_FPU_CLEAR: fpu_clear(); break;
+	case EMUL_FPU_STORE_CONTROL: *word = fpu_control(); break;
+	case EMUL_FPU_STORE_STATUS: *word = fpu_status(); break;
+	case EMUL_FPU_LOAD_CONTROL: fpu_set_control(*word); break;
+	case EMUL_FPU_WAIT: break;
+	}
+	host_fpu_release(v);
+	return ok;
+}

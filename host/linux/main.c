@@ -18,6 +18,10 @@ static bool kvm;
 module_param(kvm, bool, 0444);
 MODULE_PARM_DESC(kvm, "also answer on /dev/kvm, where no other module has it");
 
+static bool unrestricted_guest = true;
+module_param(unrestricted_guest, bool, 0444);
+MODULE_PARM_DESC(unrestricted_guest, "let VT-x run real mode (default y, if the CPU can); n emulates it");
+
 static dev_t devt;
 static struct cdev ctl_cdev;
 struct class *vmm_class;
@@ -222,6 +226,7 @@ static int __init vmm_module_init(void)
 	int rc;
 
 	host_init();
+	vmm_options.no_unrestricted_guest = !unrestricted_guest;
 	rc = vmm_init(&why);
 	if (rc) {
 		pr_err("vmm: %s\n", why ? why : "the CPU can't be used");

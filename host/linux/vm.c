@@ -204,12 +204,25 @@ static long set_memory(struct host_vm *h, void __user *arg)
 	return rc;
 }
 
-/* Accepted: this engine keeps no such area, as real mode runs on hardware. */
+/* Where the CPU has unrestricted guest nothing is there, and any page is as good. */
 static long set_identity_map(struct host_vm *h, void __user *arg)
 {
+	long rc = -EINVAL;
 	u64 addr;
 
-	return copy_from_user(&addr, arg, sizeof(addr)) ? -EFAULT : 0;
+	if (copy_from_user(&addr, arg, sizeof(addr)))
+		return -EFAULT;
+	mutex_lock(&h->lock);
+	if (!h->vm->vcpu_count)
+		rc = mem_set_own_page(h->vm, addr ?: IDENTITY_MAP_DEFAULT);
+	mutex_unlock(&h->lock);
+	return rc;
+}
+
+/* Three pages that this engine has no use for: real mode is emulated, not virtual-8086. */
+static long set_tss_addr(unsigned long addr)
+{
+	return addr > (u32)(-3 * PAGE_SIZE) ? -EINVAL : 0;
 }
 
 long vm_ioctl_common(struct host_vm *h, unsigned int cmd, unsigned long arg)
@@ -224,7 +237,7 @@ long vm_ioctl_common(struct host_vm *h, unsigned int cmd, unsigned long arg)
 	case KVM_SET_USER_MEMORY_REGION:
 		return set_memory(h, user);
 	case KVM_SET_TSS_ADDR:
-		return 0;
+		return set_tss_addr(arg);
 	case KVM_SET_IDENTITY_MAP_ADDR:
 		return set_identity_map(h, user);
 	default:

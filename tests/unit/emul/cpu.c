@@ -61,6 +61,26 @@ static void child_vectors(ucontext_t *uc, struct vectors *v, bool load)
 	}
 }
 
+/* The x87 control word, with no exception pending. */
+static uint16_t child_fcw(ucontext_t *uc, const struct test *t)
+{
+	uint8_t *area = (uint8_t *)uc->uc_mcontext.fpregs;
+	uint16_t fcw = FCW_INITIAL;
+	uint64_t bv;
+
+	memcpy(&bv, area + XSTATE_BV, 8);
+	if (!t) {
+		if (bv & 1)
+			memcpy(&fcw, area, 2);
+		return fcw;
+	}
+	bv |= 1;
+	memcpy(area + XSTATE_BV, &bv, 8);
+	memcpy(area, &t->fcw, 2);
+	memset(area + 2, 0, 2);		/* status word */
+	return t->fcw;
+}
+
 static void child_collect(ucontext_t *uc, siginfo_t *si, struct test *t)
 {
 	greg_t *g = uc->uc_mcontext.gregs;
@@ -71,6 +91,7 @@ static void child_collect(ucontext_t *uc, siginfo_t *si, struct test *t)
 	t->c_rflags = (uint64_t)g[REG_EFL];
 	t->c_vector = (int)g[REG_TRAPNO];
 	t->c_cr2 = (uint64_t)si->si_addr;
+	t->c_fcw = child_fcw(uc, NULL);
 	if (t->use_vectors)
 		child_vectors(uc, &t->c_vec, false);
 	apply_writes(child_expected, t);
@@ -93,6 +114,7 @@ static void child_load(ucontext_t *uc, struct test *t)
 		ss = ldt_stack;
 	}
 	memcpy((uint8_t *)CODE + PAGE - t->length, t->code, t->length);
+	child_fcw(uc, t);
 	for (unsigned int i = 0; i < 16; i++)
 		g[greg_of[i]] = (greg_t)t->gpr[i];
 	g[REG_RIP] = (greg_t)t->rip;
@@ -183,6 +205,8 @@ static unsigned int compare(const struct test *t, bool print)
 	if (fault && t->fault.vector == VEC_PF && t->c_vector == VEC_PF)
 		CHECK(t->fault.cr2 == t->c_cr2, "    cr2: emulator %#" PRIx64 ", CPU %#" PRIx64 "\n",
 		      t->fault.cr2, t->c_cr2);
+	CHECK(t->e_fcw == t->c_fcw, "    x87 control word: before %#x emulator %#x, CPU %#x\n",
+	      t->fcw, t->e_fcw, t->c_fcw);
 	if (t->use_vectors)
 		CHECK(!memcmp(&t->e_vec, &t->c_vec, sizeof(t->e_vec)),
 		      "    vector registers differ\n");

@@ -19,7 +19,7 @@ static bool excluded(const struct emul_insn *d)
 	case OP_SGDT: case OP_SIDT: case OP_SMSW: case OP_SLDT: case OP_STR:
 	case OP_LAR: case OP_LSL: case OP_VERR: case OP_VERW:
 	case OP_RDTSC: case OP_RDTSCP: case OP_CPUID: case OP_XGETBV:
-	case OP_WRFSBASE: case OP_WRGSBASE:
+	case OP_WRFSBASE: case OP_WRGSBASE: case OP_VMCALL:
 		return true;
 	/* With ring-3 access rights through the I/O bitmap of the host's own TSS. */
 	case OP_IN: case OP_OUT: case OP_INS: case OP_OUTS:
@@ -394,7 +394,18 @@ static void prepare(struct emul *e, struct model *m, struct test *t)
 	memcpy(e->bytes, t->code, t->length);
 	memcpy(t->e_gpr, t->gpr, sizeof(t->gpr));
 	t->e_vec = t->vec;
+	t->e_fcw = t->fcw;
 	t->writes = 0;
+}
+
+/* Something that differs from test to test, and costs no random number. */
+static unsigned int code_sum(const struct test *t)
+{
+	unsigned int sum = 0;
+
+	for (unsigned int i = 0; i < 15; i++)
+		sum += t->code[i];
+	return sum;
 }
 
 /* Fills in everything before execution; false: try another one. */
@@ -416,6 +427,7 @@ static bool generate(struct rng *r, struct test *t, struct model *m)
 	t->length = e->insn.length;
 	t->rip = (t->mode == EMUL_MODE16 ? 0 : CODE) + PAGE - t->length;
 	t->use_vectors = e->insn.flags & F_SSE;
+	t->fcw = (uint16_t)(FCW_INITIAL & ~(code_sum(t) << 10 & 0xc00));
 	/* Which vector accesses AC applies to differs between CPUs. */
 	if (rng_below(r, 16) == 0 && !t->use_vectors)
 		t->rflags |= FL_AC;

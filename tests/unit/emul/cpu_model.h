@@ -17,6 +17,7 @@
 #define BATCH		2000
 #define MAX_WRITES	40
 #define MAX_SHOWN	10
+#define FCW_INITIAL	0x37f
 #define DATA16_BASE	(AREA - PAGE)		/* 16-bit data segments: AREA is at 1000h */
 #define COMPARED_FLAGS	(FL_ARITH | FL_DF | FL_TF | FL_AC)
 
@@ -37,17 +38,20 @@ struct test {
 	bool use_vectors;
 	uint64_t gpr[16], rip, rflags;
 	struct vectors vec;
+	uint16_t fcw;
 	/* After, by the emulator. */
 	enum emul_result result;
 	struct emul_insn insn;
 	struct emul_fault fault;
 	uint64_t e_gpr[16], e_rip, e_rflags, undefined;
 	struct vectors e_vec;
+	uint16_t e_fcw;
 	unsigned int writes;
 	struct write write[MAX_WRITES];
 	/* After, by the CPU. */
 	uint64_t c_gpr[16], c_rip, c_rflags, c_cr2;
 	struct vectors c_vec;
+	uint16_t c_fcw;
 	int c_vector;
 	bool memory_differs;
 	uint64_t memory_at;
@@ -217,10 +221,26 @@ static void model_write_xmm(struct emul *e, unsigned int reg, const void *buf,
 	memcpy(v, buf, size);
 }
 
+/* Without pending exceptions: the control word is all that there is. */
+static enum emul_cb model_fpu(struct emul *e, enum emul_fpu what, uint16_t *word)
+{
+	struct test *t = model_of(e)->t;
+
+	switch (what) {
+	case EMUL_FPU_INIT: t->e_fcw = FCW_INITIAL; break;
+	case EMUL_FPU_STORE_CONTROL: *word = t->e_fcw; break;
+	case EMUL_FPU_STORE_STATUS: *word = 0; break;
+	/* Bit 6 reads as 1, the others from 13 up and 7 as 0. */
+	case EMUL_FPU_LOAD_CONTROL: t->e_fcw = (*word & 0x1f3f) | 0x40; break;
+	default: break;
+	}
+	return EMUL_CB_OK;
+}
+
 static const struct emul_ops model_ops = {
 	.fetch = model_fetch, .read_mem = model_read, .write_mem = model_write,
 	.cmpxchg_mem = model_cmpxchg, .get_seg = model_get_seg, .read_cr = model_read_cr,
-	.read_xmm = model_read_xmm, .write_xmm = model_write_xmm,
+	.fpu = model_fpu, .read_xmm = model_read_xmm, .write_xmm = model_write_xmm,
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "../../../engine/irq/irq.h"
 #include "../../../engine/mem/table.h"
+#include "../../../engine/x86/emulate.h"
 #include "../../../engine/x86/exits.h"
 #include "arch/insn.h"
 
@@ -14,6 +15,9 @@ u8 lapic_regs[PG_SIZE] __attribute__((aligned(4096)));
 u8 guest_memory[PG_SIZE];
 bool cpuid_answer;
 bool have_lapic = true;
+struct vmm_options vmm_options;
+enum exit_action (*emulated)(struct vcpu *c);
+struct emul_insn decoded;
 
 /* -- The rest of the engine ------------------------------------------------------ */
 
@@ -108,6 +112,26 @@ enum exit_action x86_exit_unhandled(struct vcpu *c, const char *what)
 	return ACT_USER;
 }
 
+enum exit_action x86_emulate(struct vcpu *c, const u8 *insn, unsigned n)
+{
+	(void)insn, (void)n;
+	SEEN("emulate", 0);
+	return emulated ? emulated(c) : ACT_USER;
+}
+
+enum exit_action x86_deliver_real(struct vcpu *c, const struct event *e)
+{
+	(void)c;
+	seen = (struct seen){ .handler = "deliver", .event = *e };
+	return ACT_RESUME;
+}
+
+const struct emul_insn *x86_decode(struct vcpu *c)
+{
+	(void)c;
+	return decoded.length ? &decoded : NULL;
+}
+
 bool x86_cpuid_has(struct vcpu *c, u32 function, u32 index, unsigned reg, unsigned bit)
 {
 	(void)c, (void)function, (void)index, (void)reg, (void)bit;
@@ -199,6 +223,8 @@ int vcpu_up(void **state)
 	memset(guest_memory, 0, sizeof(guest_memory));
 	host_lock_init(&vm.mem.lock);
 	cpuid_answer = true;
+	emulated = NULL;
+	memset(&decoded, 0, sizeof(decoded));
 	vm.mem.root = hphys(0x5000);
 	v->vm = &vm;
 	v->lapic = have_lapic ? (struct lapic *)lapic_regs : NULL;

@@ -13,6 +13,7 @@
 
 #undef skip	/* of cmocka; also a hook's name */
 
+#include "../../../engine/emul/emul.h"
 #include "../../../engine/vmx/vmx.h"
 #include "vmx/machine.h"
 
@@ -31,6 +32,9 @@ extern u8 lapic_regs[PG_SIZE];
 extern u8 guest_memory[PG_SIZE];	/* guest-physical 0 on */
 extern bool cpuid_answer;		/* of x86_cpuid_has() */
 extern bool have_lapic;
+
+extern enum exit_action (*emulated)(struct vcpu *c); /* an instruction; NULL: ACT_USER */
+extern struct emul_insn decoded;	/* the one at RIP; length 0: none */
 
 /* A probed back end with VMX on, on CPU 0; and a loaded vCPU after reset. */
 int backend_up(void **state);

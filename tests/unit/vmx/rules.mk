@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the VT-x back end, on a simulated VT-x.
-UNIT_VMX_NAMES := fields caps state event exit run
+UNIT_VMX_NAMES := fields caps state event exit run realmode
 UNIT_VMX_TESTS := $(UNIT_VMX_NAMES:%=$(BUILD)/tests/unit-vmx-%)
 UNIT_VMX_SOURCES := $(wildcard engine/vmx/*.c) host/sim/host.c host/sim/insn.c \
 	host/sim/vmx/machine.c tests/unit/vmx/fixture.c

@@ -252,23 +252,6 @@ static void test_flush_on_request(void **state)
 	FIELD_IS(EPT_POINTER, 0x8000 | 0x5e);
 }
 
-static void test_modes_without_unrestricted_guest_are_refused(void **state)
-{
-	unsigned entries = sim_vmx.entries;
-
-	(void)state;
-	vmx.have &= ~VMX_HAVE_UNRESTRICTED;
-	vmx_backend.set_cr0(v, CR0_ET);
-	vmx_backend.enter(v);
-	assert_int_equal(sim_vmx.entries, entries);
-	assert_int_equal(v->exit.reason, EXIT_NO_MODE);
-	assert_int_equal(vmx_backend.handle_exit(v), ACT_USER);
-	assert_non_null(strstr(seen.handler, "unrestricted guest"));
-	enter_long_mode();
-	run_to(REASON_CPUID, 0);
-	assert_string_equal(seen.handler, "cpuid");
-}
-
 static void test_machine_check_goes_to_a_host_that_takes_it(void **state)
 {
 	(void)state;
@@ -332,7 +315,6 @@ int main(void)
 		T(test_moving_clears_on_the_old_cpu_and_flushes),
 		T(test_two_vcpus_on_one_cpu),
 		T(test_flush_on_request),
-		T(test_modes_without_unrestricted_guest_are_refused),
 		T(test_machine_check_goes_to_a_host_that_takes_it),
 		cmocka_unit_test_setup_teardown(test_cr8_exits_without_a_lapic, without_lapic,
 						vcpu_down),
