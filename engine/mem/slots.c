@@ -371,11 +371,6 @@ out:
 	return ok;
 }
 
-/*
- * Whoever invalidates may have lost its CPU to this thread: after a few tries the
- * guest tries again, and the run loop looks at signals and gives the CPU away.
- */
-#define FAULT_TRIES	4
 static enum mem_result map_own_page(struct vm *vm)
 {
 	struct table_garbage garbage = { NULL, 0, false };
@@ -390,6 +385,12 @@ static enum mem_result map_own_page(struct vm *vm)
 	host_unlock(&m->lock);
 	return MEM_MAPPED;
 }
+
+/*
+ * Whoever invalidates may have lost its CPU to this thread: after a few tries the
+ * guest tries again, and the run loop looks at signals and gives the CPU away.
+ */
+#define FAULT_TRIES	4
 
 enum mem_result mem_fault(struct vm *vm, struct gphys gpa, unsigned access)
 {

@@ -756,6 +756,28 @@ static void test_random(void **state)
 	assert_true(vm->mem.faults[1] > 100 && vm->mem.faults[2] > 50);
 }
 
+/* Beyond what the model looks at. */
+#define OWN(n)	((GUEST_PAGES + (n)) * PG_SIZE)
+
+static void test_own_page(void **state)
+{
+	struct mem_slot over = { OWN(0), 4 * PG_SIZE, HOST_BASE, 0 };
+	struct mem_slot beside = { OWN(0), 2 * PG_SIZE, HOST_BASE, 0 };
+	u64 e[TABLE_LEVELS];
+
+	(void)state;
+	vm->mem.own_page = host_page_alloc(false);
+	assert_int_equal(mem_set_own_page(vm, OWN(2) + 8), ERR_INVAL);
+	assert_int_equal(mem_set_own_page(vm, OWN(2)), 0);
+	assert_int_equal(mem_set_slot(vm, 0, &over), ERR_EXIST);
+	assert_int_equal(mem_set_slot(vm, 0, &beside), 0);
+	assert_int_equal(mem_set_own_page(vm, OWN(1)), ERR_EXIST);
+	assert_int_equal(mem_fault(vm, gphys(OWN(2) + 0x123), MEM_READ), MEM_MAPPED);
+	assert_int_equal(table_walk(&vm->mem, OWN(2), e), TABLE_LEVELS);
+	assert_int_equal(e[3] & format.addr, host_phys(vm->mem.own_page).v);
+	table_unmap(&vm->mem, OWN(2), OWN(3));
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, up, down)
 
 int main(void)
@@ -769,7 +791,7 @@ int main(void)
 		T(test_slot_moves_while_looking), T(test_large_page_splits_while_looking),
 		T(test_second_invalidation_counts), T(test_endless_invalidation),
 		T(test_nested_invalidations),
-		T(test_random),
+		T(test_own_page), T(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
