@@ -85,6 +85,27 @@ static void port_access(struct vcpu *c, uint8_t *data)
 		       run->io.port, size);
 }
 
+/* Takes one element of a string at least; returns how many. */
+static unsigned int string_access(struct vcpu *c, uint8_t *data,
+				  unsigned int count)
+{
+	const struct kvm_run *run = c->v.run;
+	struct bus *bus = &c->m->pio;
+	unsigned int n = 0;
+
+	if (count > 1)
+		n = run->io.direction == KVM_EXIT_IO_OUT ?
+		    bus_write_block(bus, run->io.port, run->io.size, count,
+				    data) :
+		    bus_read_block(bus, run->io.port, run->io.size, count,
+				   data);
+	if (!n) {
+		port_access(c, data);
+		n = 1;
+	}
+	return n;
+}
+
 /* String instructions come as one exit with up to a page of elements. */
 static void handle_io(struct vcpu *c)
 {
@@ -99,10 +120,12 @@ static void handle_io(struct vcpu *c)
 
 		pthread_mutex_lock(m->lock);
 		do {
-			port_access(c, data);
-			data += size;
+			unsigned int n = string_access(c, data, count);
+
+			data += n * size;
+			count -= n;
 			drain = m->console->out_wanted;
-		} while (--count && !drain);
+		} while (count && !drain);
 		pthread_mutex_unlock(m->lock);
 		if (drain)
 			console_drain(m->console);
