@@ -52,14 +52,23 @@ load_native() {
 	fi
 }
 
+# A signal ends vellum first: while it lives, vmm.ko can't be unloaded.
 run_native() {
-	local status=0 guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
+	local pid status=0 guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
 	if [ -n "${DISK:-}" ]; then
 		guest=(--disk "$DISK")
 	else
 		make -f rig/rules.mk rig-parts >&2
 	fi
-	"${as_root[@]}" build/vellum run "${guest[@]}" "$@" || status=$?
+	"${as_root[@]}" build/vellum run "${guest[@]}" "$@" <&0 &
+	pid=$!
+	# shellcheck disable=SC2064
+	trap "kill -TERM $pid 2>/dev/null || :" INT TERM HUP
+	wait $pid || status=$?
+	while [ -e /proc/$pid ]; do
+		status=0
+		wait $pid || status=$?
+	done
 	return "$status"
 }
 
