@@ -193,8 +193,8 @@ void vcpu_prepare_events(struct vcpu *v)
 	/* With a TPR that hardware keeps, priorities may have moved unseen. */
 	if (v->lapic && backend_caps.tpr_virtual)
 		lapic_update_ppr(v->lapic);
-	if (v->injected.type)
-		inject(v, &v->injected);
+	if (v->injected.type)	/* counted when it became so */
+		backend->inject(v, &v->injected);
 	else if (v->exception.type)
 		inject_exception(v);
 	try_nmi(v);

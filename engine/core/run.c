@@ -120,8 +120,11 @@ static bool enter_guest(struct vcpu *v)
 /* Does the trap policy want this exit? Then user space sees it, undone. */
 static bool trapped(struct vcpu *v)
 {
-	u32 trap = backend->trap_of(v);
+	u32 trap;
 
+	v->uexit.trap.vector = v->uexit.trap.error = 0;
+	v->uexit.trap.cr2 = 0;
+	trap = backend->trap_of(v);
 	if (!trap)
 		return false;
 	v->uexit.kind = UEXIT_TRAP;

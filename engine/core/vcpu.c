@@ -55,6 +55,7 @@ int vcpu_create(struct vm *vm, u32 id, struct host_vcpu *host, u8 *pio_data,
 	v->cpu = -1;
 	v->user_irq = -1;
 	v->exit.reason = EXIT_NONE;
+	x86_cpuid_limits(v);
 	rc = alloc_parts(v);
 	if (!rc)
 		rc = backend->vcpu_create(v);

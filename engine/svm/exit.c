@@ -135,6 +135,8 @@ static enum exit_action exit_exception(struct svm_vcpu *s)
 		.has_error = !!(ERROR_CODE_VECTORS & BIT(vector)), .error = v->exit.qual,
 	};
 
+	if (vector == VEC_UD)
+		return x86_exit_ud(v);
 	/* INT3 and INTO, one byte each, push the address behind them. */
 	if (vector == VEC_BP || vector == VEC_OF) {
 		v->injected = (struct event){ .type = EVENT_SOFT_EXC, .vector = vector,

@@ -66,7 +66,7 @@ void svm_maps_destroy(void)
  * nested paging makes the rest harmless. CR4 has bits that the guest's CPUID may
  * withhold. #AC and #DB exit because a guest can make their delivery raise them
  * again for ever, with no instruction boundary at which the host gets its
- * interrupts.
+ * interrupts. #UD may be Intel's hypercall.
  */
 void svm_init_intercepts(struct svm_vcpu *s)
 {
@@ -77,7 +77,7 @@ void svm_init_intercepts(struct svm_vcpu *s)
 	if (!s->v.lapic)
 		c->cr_write |= INTERCEPT_CR(8);
 	c->dr_read = c->dr_write = svm_debug_exits(s) ? 0xffff : 0;
-	c->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC);
+	c->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC) | BIT(VEC_UD);
 	c->misc1 = INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT |
 		   INTERCEPT1_RDPMC | INTERCEPT1_CPUID | INTERCEPT1_RSM |
 		   INTERCEPT1_INVD | INTERCEPT1_HLT | INTERCEPT1_INVLPGA |

@@ -41,6 +41,8 @@ static u32 exception_trap(struct vcpu *v, u32 vector)
 	const struct vmcb_control *c = &to_svm(v)->vmcb->c;
 	u32 error = c->exit_info1;
 
+	if (vector == VEC_UD && x86_ud_trap(v))
+		return TRAP_VMCALL;
 	if (!(v->traps.exceptions & BIT(vector)))
 		return 0;
 	/* A step of inject.c's is nobody else's business. */

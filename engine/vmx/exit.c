@@ -135,6 +135,8 @@ static OUT_OF_LINE enum exit_action exit_exception(struct vcpu *v)
 		vcpu_request(v, REQ_EVENT);
 		return ACT_RESUME;
 	}
+	if (e.vector == VEC_UD)
+		return x86_exit_ud(v);
 	return x86_exit_reflect(v, &e, e.vector == VEC_PF ? v->exit.qual : 0);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The trap policy in VM-execution controls, and exits back in its terms. */
+#include "../x86/exits.h"
 #include "vmx.h"
 
 #include "../x86/emulate.h"
@@ -50,6 +51,8 @@ static u32 exception_trap(struct vcpu *v)
 {
 	u32 info = to_vmx(v)->intr_info, vector = info & 0xff;
 
+	if (vector == VEC_UD && x86_ud_trap(v))
+		return TRAP_VMCALL;
 	if (vector > 31 || !(v->traps.exceptions & BIT(vector)))
 		return 0;
 	v->uexit.trap.vector = vector;

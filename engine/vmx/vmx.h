@@ -159,8 +159,9 @@ static inline void vmx_set_proc(struct vmx_vcpu *x, u32 proc)
 /*
  * #DB and #AC are always taken: delivered in the guest each can cause itself again
  * without end and without an instruction boundary, and the CPU never comes back.
+ * #UD may be AMD's hypercall.
  */
-#define EXCEPTIONS_TAKEN	(BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC))
+#define EXCEPTIONS_TAKEN	(BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC) | BIT(VEC_UD))
 
 /* traps.c */
 int vmx_set_traps(struct vcpu *v);

@@ -86,7 +86,7 @@ static void mask_leaf_7(struct cpuid_leaf *l)
 
 static void mask_leaf_d(struct cpuid_leaf *l)
 {
-	u64 offered = XCR0_OFFERED & host_xcr0();
+	u64 offered = x86_xcr0_offered();
 
 	if (l->index == 0) {
 		l->eax &= offered;
@@ -333,6 +333,46 @@ static const struct {
 	{ CR4_OSXSAVE, 1, 2, 26 }, { CR4_SMEP, 7, 1, 7 }, { CR4_SMAP, 7, 1, 20 },
 };
 
+u64 x86_xcr0_offered(void)
+{
+	return XCR0_OFFERED & host_xcr0();
+}
+
+unsigned x86_phys_bits(struct vcpu *v)
+{
+	const struct cpuid_leaf *l = find(v, 0x80000008, 0);
+	unsigned bits = l ? l->eax & 0xff : 52;
+
+	return bits < 32 || bits > 52 ? 52 : bits;
+}
+
+/* A vCPU without any CPUID may do what the engine knows: small clients set none. */
+static bool allowed(struct vcpu *v, u32 function, unsigned reg, unsigned bit)
+{
+	return !v->cpuid_count || x86_cpuid_has(v, function, 0, reg, bit);
+}
+
+void x86_cpuid_limits(struct vcpu *v)
+{
+	unsigned i;
+
+	v->guest_cr4_reserved = ~CR4_PCE;
+	for (i = 0; i < COUNT_OF(cr4_features); i++)
+		if (allowed(v, cr4_features[i].function, cr4_features[i].reg,
+			    cr4_features[i].cpuid_bit))
+			v->guest_cr4_reserved &= ~cr4_features[i].bit;
+	/* Whatever CPUID says: the host could not load the guest's XCR0. */
+	if (!host_xcr0())
+		v->guest_cr4_reserved |= CR4_OSXSAVE;
+	v->guest_efer_valid = 0;
+	if (allowed(v, 0x80000001, 3, 11))
+		v->guest_efer_valid |= EFER_SCE;
+	if (allowed(v, 0x80000001, 3, 20))
+		v->guest_efer_valid |= EFER_NXE;
+	if (allowed(v, 0x80000001, 3, 29))
+		v->guest_efer_valid |= EFER_LME | EFER_LMA;
+}
+
 int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_leaf *l, unsigned n)
 {
 	unsigned i;
@@ -343,18 +383,7 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_leaf *l, unsigned n)
 		v->cpuid[i] = l[i];
 	v->cpuid_count = n;
 	index_leaves(v);
-	v->guest_cr4_reserved = ~CR4_PCE;
-	for (i = 0; i < COUNT_OF(cr4_features); i++)
-		if (x86_cpuid_has(v, cr4_features[i].function, 0, cr4_features[i].reg,
-				  cr4_features[i].cpuid_bit))
-			v->guest_cr4_reserved &= ~cr4_features[i].bit;
-	v->guest_efer_valid = 0;
-	if (x86_cpuid_has(v, 0x80000001, 0, 3, 11))
-		v->guest_efer_valid |= EFER_SCE;
-	if (x86_cpuid_has(v, 0x80000001, 0, 3, 20))
-		v->guest_efer_valid |= EFER_NXE;
-	if (x86_cpuid_has(v, 0x80000001, 0, 3, 29))
-		v->guest_efer_valid |= EFER_LME | EFER_LMA;
+	x86_cpuid_limits(v);
 	backend->cpuid_changed(v);
 	return 0;
 }

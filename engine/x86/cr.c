@@ -8,6 +8,16 @@
 #define CR0_DEFINED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | \
 		     CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
+static bool in_64bit_mode(struct vcpu *v)
+{
+	struct x86_seg cs;
+
+	if (!(v->efer & EFER_LMA))
+		return false;
+	backend->get_seg(v, SEG_CS, &cs);
+	return cs.ar & AR_L;
+}
+
 /* Entering and leaving IA-32e mode: SDM3 "Initializing IA-32e Mode". */
 static int update_lma(struct vcpu *v, u64 old, u64 cr0)
 {
@@ -60,7 +70,8 @@ int x86_set_cr0(struct vcpu *v, u64 cr0)
 	old = v->cr0;
 	if ((cr0 >> 32) || ((cr0 & CR0_PG) && !(cr0 & CR0_PE)) ||
 	    ((cr0 & CR0_NW) && !(cr0 & CR0_CD)) ||
-	    ((old & CR0_PG) && !(cr0 & CR0_PG) && (v->cr4 & CR4_PCIDE)))
+	    ((old & CR0_PG) && !(cr0 & CR0_PG) &&
+	     ((v->cr4 & CR4_PCIDE) || in_64bit_mode(v))))
 		return ERR_INVAL;
 	cr0 = (cr0 & CR0_DEFINED) | CR0_ET;
 	if (is_pae(cr0, v->cr4, v->efer) && !pdptes_valid(v, v->cr3))
@@ -79,7 +90,7 @@ int x86_set_cr3(struct vcpu *v, u64 cr3)
 	if (v->efer & EFER_LMA) {
 		u64 no_flush = v->cr4 & CR4_PCIDE ? BIT(63) : 0;
 
-		if (cr3 & ~no_flush & BITS(63, 52))
+		if ((cr3 & ~no_flush) >> x86_phys_bits(v))
 			return ERR_INVAL;
 		cr3 &= ~no_flush;
 	} else {
@@ -151,8 +162,10 @@ int x86_set_xcr0(struct vcpu *v, u64 xcr0)
 	u32 leaf[4];
 	u64 avx512 = xcr0 & BITS(7, 5);
 
+	/* CPUID is user space's word: what the CPU refuses must not get there. */
 	x86_cpuid(v, 0xd, 0, leaf);
 	if (!(xcr0 & 1) || (xcr0 & ~(leaf[0] | (u64)leaf[3] << 32)) ||
+	    (xcr0 & ~x86_xcr0_offered()) ||
 	    ((xcr0 & BIT(2)) && !(xcr0 & BIT(1))) ||
 	    (avx512 && (avx512 != BITS(7, 5) || !(xcr0 & BIT(2)))))
 		return ERR_INVAL;
@@ -166,16 +179,6 @@ static enum exit_action done_or_gp(struct vcpu *v, int rc)
 		return ACT_NEXT;
 	vcpu_raise_error(v, VEC_GP, 0);
 	return ACT_RESUME;
-}
-
-static bool in_64bit_mode(struct vcpu *v)
-{
-	struct x86_seg cs;
-
-	if (!(v->efer & EFER_LMA))
-		return false;
-	backend->get_seg(v, SEG_CS, &cs);
-	return cs.ar & AR_L;
 }
 
 /* User space's LAPIC need know only of what may let an interrupt through. */

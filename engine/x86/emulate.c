@@ -30,7 +30,6 @@ void emul_session_destroy(struct emul_session *s)
 void emul_session_reset(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
-	s->batch.count = s->e.rep_limit = 0;
 	s->waiting = s->posted = s->pending = s->reading = s->hint = false;
 }
 
@@ -99,6 +98,7 @@ static enum exit_action deliver_fault(struct vcpu *v, const struct emul *e)
 				EVENT_PRIV_SOFT_EXC,
 			.vector = f->vector, .insn_len = e->insn.length,
 		};
+		v->stats.injected[v->injected.type]++;
 		vcpu_request(v, REQ_EVENT);
 		return ACT_RESUME;
 	}
@@ -160,7 +160,6 @@ static void single_step(struct vcpu *v)
 static void finish(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
-	s->batch.count = s->e.rep_limit = 0;
 	s->hint = false;
 }
 
@@ -333,20 +332,6 @@ enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned acc
 	return m->write ? mmio_write(s, gpa, m) : mmio_read(s, gpa, m);
 }
 
-static void take_answer(struct emul_session *s, struct access *a)
-{
-	struct vcpu *v = s->v;
-
-	if (a->port && a->count > 1) {	/* and here once more: of one batch, no more */
-		s->batch = *a;
-		s->batch_at = 0;
-		s->e.rep_limit = a->count;
-		return;
-	}
-	__builtin_memcpy(a->data, a->port ? v->pio_data : v->uexit.mmio.data, a->size);
-	s->logged++;
-}
-
 enum exit_action x86_emulate_again(struct vcpu *v)
 {
 	struct emul_session *s = v->emul;
@@ -354,8 +339,12 @@ enum exit_action x86_emulate_again(struct vcpu *v)
 	if (s->reading)
 		return finish_mmio_read(s);
 	if (s->waiting) {
+		struct access *a = &s->log[s->logged];
+
+		__builtin_memcpy(a->data, a->port ? v->pio_data : v->uexit.mmio.data,
+				 a->size);
+		s->logged++;
 		s->waiting = false;
-		take_answer(s, &s->log[s->logged]);
 	}
 	return step(s, NULL, 0);
 }
@@ -422,4 +411,22 @@ unsigned x86_insn_length(struct vcpu *v)
 	if (result == EMUL_FAULT)
 		deliver_fault(v, &s->e);
 	return result == EMUL_FAULT ? 0 : s->e.insn.length;
+}
+
+bool x86_fetch(struct vcpu *v, u8 *bytes, unsigned n)
+{
+	struct emul_session *s = v->emul;
+	struct x86_seg cs;
+	unsigned i;
+
+	load_state(s);
+	backend->get_seg(v, SEG_CS, &cs);
+	for (i = 0; i < n; i++) {
+		u64 la = s->e.mode == EMUL_MODE64 ? s->e.rip + i :
+			 (u32)(cs.base + s->e.rip + i);
+
+		if (s->e.ops->fetch(&s->e, la, &bytes[i], 1) != EMUL_CB_OK)
+			return false;
+	}
+	return true;
 }

@@ -35,4 +35,7 @@ enum exit_action x86_emulate_again(struct vcpu *v);
 /* The same for a plain IN. */
 enum exit_action x86_finish_pio_in(struct vcpu *v);
 
+/* The n bytes at RIP, if the guest could execute them. Nothing is raised. */
+bool x86_fetch(struct vcpu *v, u8 *bytes, unsigned n);
+
 #endif

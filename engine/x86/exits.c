@@ -45,6 +45,31 @@ enum exit_action x86_exit_hypercall(struct vcpu *v)
 	return ACT_NEXT;
 }
 
+/* Guest memory stays as it is: there is no patching one instruction into the other. */
+static bool is_hypercall(struct vcpu *v)
+{
+	u8 b[3];
+
+	if (!x86_fetch(v, b, sizeof(b)) || b[0] != 0x0f || b[1] != 0x01 ||
+	    (b[2] != 0xc1 && b[2] != 0xd9))
+		return false;
+	v->exit.insn_len = sizeof(b);
+	return true;
+}
+
+enum exit_action x86_exit_ud(struct vcpu *v)
+{
+	if (is_hypercall(v))
+		return x86_exit_hypercall(v);
+	vcpu_raise(v, VEC_UD);
+	return ACT_RESUME;
+}
+
+u32 x86_ud_trap(struct vcpu *v)
+{
+	return (v->traps.instructions & TRAP_VMCALL) && is_hypercall(v) ? TRAP_VMCALL : 0;
+}
+
 enum exit_action x86_exit_rdtsc(struct vcpu *v, bool with_aux)
 {
 	u64 tsc = rdtsc() + v->tsc_offset;

@@ -15,6 +15,13 @@ enum exit_action x86_exit_rdmsr(struct vcpu *v);	/* number in ECX */
 enum exit_action x86_exit_wrmsr(struct vcpu *v);
 enum exit_action x86_exit_hlt(struct vcpu *v);
 enum exit_action x86_exit_hypercall(struct vcpu *v);
+/*
+ * #UD: VMCALL and VMMCALL are answered on both vendors' CPUs, each of which finds the
+ * other's undefined; any other is the guest's own. Back ends intercept it always.
+ */
+enum exit_action x86_exit_ud(struct vcpu *v);
+/* TRAP_VMCALL if that is what a #UD is and the policy wants it, or 0. */
+u32 x86_ud_trap(struct vcpu *v);
 enum exit_action x86_exit_xsetbv(struct vcpu *v);
 enum exit_action x86_exit_rdtsc(struct vcpu *v, bool with_aux);
 enum exit_action x86_exit_rdpmc(struct vcpu *v);
@@ -79,6 +86,12 @@ int x86_set_msr(struct vcpu *v, u32 msr, u64 val, bool host);
 
 /* CPUID leaf as the guest sees it; zeros if there is none. */
 void x86_cpuid(struct vcpu *v, u32 function, u32 index, u32 out[4]);
+/* What a guest may have in XCR0, whatever its CPUID says. */
+u64 x86_xcr0_offered(void);
+/* Bits of CR4 and EFER that the vCPU's CPUID lets it set: new in v->guest_*. */
+void x86_cpuid_limits(struct vcpu *v);
+/* Physical-address width that the vCPU's CPUID tells. */
+unsigned x86_phys_bits(struct vcpu *v);
 /* Is CPUID bit set: leaf, index, register 0..3 = EAX..EDX, bit. */
 bool x86_cpuid_has(struct vcpu *v, u32 function, u32 index, unsigned reg,
 		   unsigned bit);

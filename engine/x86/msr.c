@@ -162,6 +162,8 @@ static int set_other(struct vcpu *v, u32 msr, u64 val)
 
 	if (holds_address(msr) && !is_canonical(val))
 		return ERR_INVAL;
+	if (msr == MSR_TSC_AUX && val >> 32)
+		return ERR_INVAL;
 	if (backend->set_msr(v, msr, val))
 		return 0;
 	p = mtrr(v, msr);

@@ -136,6 +136,8 @@ static bool sregs_possible(struct vcpu *v, const struct kvm_sregs *r)
 		return false;
 	if (pg && (r->efer & EFER_LME) && !lma)
 		return false;
+	if (lma && r->cr3 >> x86_phys_bits(v))
+		return false;
 	return !(r->cr4 & v->guest_cr4_reserved);
 }
 
@@ -200,9 +202,15 @@ static int get_events(struct vcpu *v, struct kvm_vcpu_events *e)
 	return 0;
 }
 
+/* SMM is not offered: what belongs to it is accepted and is nothing. */
+#define EVENT_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
+			 KVM_VCPUEVENT_VALID_SHADOW | KVM_VCPUEVENT_VALID_SMM)
+
 static int set_events(struct vcpu *v, const struct kvm_vcpu_events *e)
 {
-	if (e->exception.injected && e->exception.nr > 31)
+	if (e->flags & ~EVENT_FLAGS)
+		return -EINVAL;
+	if (e->exception.injected && (e->exception.nr > 31 || e->exception.nr == 2))
 		return -EINVAL;
 	v->injected.type = v->exception.type = EVENT_NONE;
 	backend->uninject(v);

@@ -296,7 +296,42 @@ static void test_bad_sregs(void)
 	s = good;
 	s.cr4 &= ~0x20ull;		/* long mode without PAE */
 	REFUSED(EINVAL, m.cpu, KVM_SET_SREGS, &s);
+	s = good;
+	s.cr3 |= 1ull << 60;
+	REFUSED(EINVAL, m.cpu, KVM_SET_SREGS, &s);
 	set_sregs(&m, &good);
+	run_to_end(&m);
+	CHECK_EQ(result(&m, 1), 0x500);
+}
+
+static void test_bad_events(void)
+{
+	struct kvm_vcpu_events good, e;
+	struct machine m = { 0 };
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, G_long_sum);
+	DO(m.cpu, KVM_GET_VCPU_EVENTS, &good);
+	e = good;
+	e.flags = 1u << 20;
+	REFUSED(EINVAL, m.cpu, KVM_SET_VCPU_EVENTS, &e);
+	e = good;
+	e.exception.injected = 1;
+	e.exception.nr = 32;
+	REFUSED(EINVAL, m.cpu, KVM_SET_VCPU_EVENTS, &e);
+	e.exception.nr = 2;			/* NMIs are no exceptions */
+	REFUSED(EINVAL, m.cpu, KVM_SET_VCPU_EVENTS, &e);
+	DO(m.cpu, KVM_SET_VCPU_EVENTS, &good);
+	run_to_end(&m);
+}
+
+/* Small clients go to long mode without ever having set CPUID. */
+static void test_no_cpuid(void)
+{
+	struct machine m = { 0 };
+
+	machine_create(&m, NO_CPUID);
+	machine_boot(&m, LONG, G_long_sum);
 	run_to_end(&m);
 	CHECK_EQ(result(&m, 1), 0x500);
 }
@@ -620,6 +655,8 @@ static const struct test tests[] = {
 	{ "other-round-trips", .custom = test_other_round_trips },
 	{ "irqchip-and-pit-round-trip", .custom = test_chips_round_trip },
 	{ "bad-sregs-are-refused", .custom = test_bad_sregs },
+	{ "bad-events-are-refused", .custom = test_bad_events },
+	{ "long-mode-without-cpuid", .custom = test_no_cpuid },
 	{ "immediate-exit", .custom = test_immediate_exit },
 	{ "signal-ends-the-run", .custom = test_signal },
 	{ "signal-mask", .custom = test_signal_mask },

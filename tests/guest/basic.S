@@ -189,6 +189,29 @@ GUEST hypercall
 	RESULT 1, %rbx
 	END
 
+/* Both vendors' instructions, and the foreign one once more across pages. */
+GUEST both_hypercalls
+	mov	$0x1234567, %eax
+	.globl	g_at_vmcall, g_at_vmmcall
+g_at_vmcall:
+	vmcall
+	RESULT 0, %rax
+	mov	$0x1234567, %eax
+g_at_vmmcall:
+	vmmcall
+	RESULT 1, %rax
+	mov	$G_DATA + 0xffe, %edx
+	movl	$0xc3d9010f, (%rdx)	/* VMMCALL, RET */
+	cmpb	$0, G_IS_AMD
+	je	1f
+	movl	$0xc3c1010f, (%rdx)	/* VMCALL, RET */
+1:	mov	$0x1234567, %eax
+	call	*%rdx
+	RESULT 2, %rax
+	FAULTS	ud2
+	FAULTS	.byte 0x0f, 0x01, 0xc2	/* VMLAUNCH */
+	END
+
 GUEST many_exits
 	mov	$5000, %r15d
 	xor	%r14d, %r14d

@@ -66,6 +66,58 @@ static void check_exits_counted(struct machine *m)
 	CHECK(counter(m->cpu, VMM_GET_COUNTERS, "CPUID") >= 5000);
 }
 
+/* Stock KVM patches the foreign instruction; here memory stays the guest's. */
+static void check_unpatched(struct machine *m)
+{
+	if (!is_vmm)
+		return;
+	CHECK_EQ(peek(m, G_at_vmcall) & 0xffffff, 0xc1010f);
+	CHECK_EQ(peek(m, G_at_vmmcall) & 0xffffff, 0xd9010f);
+}
+
+static void run_to_hypercall(struct machine *m, u64 at)
+{
+	struct vmm_exit_trap t;
+	struct kvm_regs r;
+
+	run_to(m, VMM_EXIT_TRAP);
+	memcpy(&t, m->run->padding, sizeof(t));
+	CHECK_EQ(t.trap, VMM_TRAP_VMCALL);
+	CHECK_EQ(t.insn_len, 3);
+	CHECK_EQ(t.vector, 0);
+	CHECK_EQ(t.error, 0);
+	get_regs(m, &r);
+	CHECK_EQ(r.rip, at);
+	r.rax = at;
+	r.rip += t.insn_len;
+	set_regs(m, &r);
+}
+
+/* Either instruction is the same trap on either vendor. */
+static void test_hypercall_trap(void)
+{
+	struct vmm_traps traps = { .instructions = VMM_TRAP_VMCALL };
+	struct machine m = { 0 };
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, G_both_hypercalls);
+	DO(m.cpu, VMM_SET_TRAPS, &traps);
+	run_to_hypercall(&m, G_at_vmcall);
+	run_to_hypercall(&m, G_at_vmmcall);
+	run_to_hypercall(&m, G_DATA + 0xffe);
+	traps.exceptions = 1u << UD;
+	DO(m.cpu, VMM_SET_TRAPS, &traps);
+	run_to(&m, VMM_EXIT_TRAP);
+	CHECK_EQ(((struct vmm_exit_trap *)m.run->padding)->trap, VMM_TRAP_EXCEPTION);
+	CHECK_EQ(((struct vmm_exit_trap *)m.run->padding)->vector, UD);
+	memset(&traps, 0, sizeof(traps));
+	DO(m.cpu, VMM_SET_TRAPS, &traps);
+	run_to_end(&m);
+	CHECK_EQ(result(&m, 0), G_at_vmcall);
+	CHECK_EQ(result(&m, 1), G_at_vmmcall);
+	CHECK_EQ(peek(&m, EXC_COUNT), 2);
+}
+
 static const struct test tests[] = {
 	{ "hlt-reaches-user-space-without-irqchip", .custom = test_hlt },
 	{ "real-mode", REAL, G_real_sum, RESULTS(42, 0) },
@@ -82,6 +134,10 @@ static const struct test tests[] = {
 	{ "cpuid-follows-osxsave", LONG, G_cpuid_osxsave, RESULTS(0, 1) },
 	{ "unknown-hypercall-gives-enosys", LONG, G_hypercall,
 	  RESULTS((u64)-1000, 0x55) },
+	{ "hypercalls-of-both-vendors", LONG, G_both_hypercalls,
+	  RESULTS((u64)-1000, (u64)-1000, (u64)-1000), .check = check_unpatched,
+	  EXCEPTIONS(EXC(UD, 0), EXC(UD, 0)) },
+	{ "hypercall-trap", .flags = VMM_ONLY, .custom = test_hypercall_trap },
 	{ "5000-exits-counted", LONG, G_many_exits, RESULTS(5000),
 	  .check = check_exits_counted },
 };

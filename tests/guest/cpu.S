@@ -27,6 +27,9 @@ GUEST cpu_cr0_bad
 	mov	%rbx, %rax
 	bts	$40, %rax		/* bits 63:32 */
 	FAULTS	mov %rax, %cr0
+	mov	%rbx, %rax
+	btr	$31, %rax		/* PG off in 64-bit mode */
+	FAULTS	mov %rax, %cr0
 	mov	%cr0, %rax
 	cmp	%rbx, %rax
 	sete	%al

@@ -24,6 +24,19 @@ static void need_xsave(struct machine *m)
 	need(cpu_has(1, 0, 2, 26) && cpu_has(1, 0, 2, 28), "AVX");
 }
 
+/* All of XCR0 is there, says user space; the host's CPU does not think so. */
+static void lie_about_xcr0(struct machine *m)
+{
+	struct kvm_cpuid2 *c = supported_cpuid();
+	unsigned i;
+
+	need_xsave(m);
+	for (i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 0xd && !c->entries[i].index)
+			c->entries[i].eax = c->entries[i].edx = ~0u;
+	set_cpuid(m, c);
+}
+
 static void need_1g(struct machine *m)
 {
 	(void)m;
@@ -117,7 +130,7 @@ static void test_cr8_lowered(void)
 
 static const struct test tests[] = {
 	{ "bad-cr0-faults", LONG, G_cpu_cr0_bad, RESULTS(1),
-	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)),
+	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)),
 	  .tcg = "QEMU does not check writes of CR0" },
 	{ "cr0-lmsw-clts", LONG, G_cpu_cr0, RESULTS(1, 0, 9, 1) },
 	{ "cr4-rules", LONG, G_cpu_cr4, RESULTS(0),
@@ -149,6 +162,9 @@ static const struct test tests[] = {
 	  RESULTS(0, 0x123456789abcdef0, 0x123456789abcdef0),
 	  ACCESSES(OUT(0x80, 1, ANY)), .step = dirty_fpu },
 	{ "xsetbv-rules", LONG, G_cpu_xsetbv, RESULTS(7, 1), .setup = need_xsave,
+	  EXCEPTIONS(EXC(UD, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)) },
+	{ "xcr0-of-a-lying-cpuid", LONG, G_cpu_xsetbv, RESULTS(7, 1),
+	  .setup = lie_about_xcr0,
 	  EXCEPTIONS(EXC(UD, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)) },
 	{ "avx-survives-exits", LONG, G_cpu_avx, RESULTS(0x1122334455667788),
 	  ACCESSES(OUT(0x80, 1, ANY)), .setup = need_avx2, .step = dirty_fpu },

@@ -34,6 +34,7 @@ enum mode { REAL, PROT32, PAGED32, PAE, LONG };
 #define INTEL_ONLY	(1u << 2)
 #define AMD_ONLY	(1u << 3)
 #define VMM_ONLY	(1u << 4)	/* asks for what stock KVM lacks */
+#define NO_CPUID	(1u << 6)	/* KVM_SET_CPUID2 is not called */
 #define XTRA_RAM	(1u << 5)	/* 16 MiB, on 2 MiB boundaries */
 
 /* An access that reaches user space; count > 1 was split into single ones. */

@@ -258,7 +258,8 @@ void machine_create(struct machine *m, u32 flags)
 	m->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, m->cpu, 0);
 	if (m->run == MAP_FAILED)
 		fail("mmap of the run page: %s", strerror(errno));
-	set_cpuid(m, supported_cpuid());
+	if (!(flags & NO_CPUID))
+		set_cpuid(m, supported_cpuid());
 }
 
 void machine_destroy(struct machine *m)

@@ -131,7 +131,7 @@ static void test_ac_is_handed_back(void **state)
 static void test_other_exceptions_are_the_guests(void **state)
 {
 	(void)state;
-	run_to(EXIT_EXCEPTION(VEC_UD), 0, 0);
+	run_to(EXIT_EXCEPTION(VEC_DE), 0, 0);
 	assert_string_equal(seen.handler, "reflect");
 	assert_false(seen.event.has_error);
 	run_to(EXIT_EXCEPTION(VEC_GP), 0x18, 0);
@@ -144,6 +144,19 @@ static void test_other_exceptions_are_the_guests(void **state)
 	assert_null(seen.handler);
 	assert_int_equal(v->injected.type, EVENT_SOFT_EXC);
 	assert_int_equal(v->injected.insn_len, 1);
+}
+
+/* It may be the other vendor's hypercall, under the policy's trap or not. */
+static void test_undefined_is_looked_at(void **state)
+{
+	(void)state;
+	assert_true(s.vmcb->c.exceptions & BIT(VEC_UD));
+	run_to(EXIT_EXCEPTION(VEC_UD), 0, 0);
+	assert_string_equal(seen.handler, "ud");
+	assert_int_equal(svm_backend.trap_of(v), 0);
+	v->traps.instructions = TRAP_VMCALL;
+	assert_int_equal(svm_backend.trap_of(v), TRAP_VMCALL);
+	v->traps.instructions = 0;
 }
 
 /* A new trap policy takes nothing away from what is under way. */
@@ -225,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cr_writes_without, vcpu_up_plain, vcpu_down),
 		T(test_ac_is_handed_back),
 		T(test_other_exceptions_are_the_guests),
+		T(test_undefined_is_looked_at),
 		T(test_traps_keep_windows_and_registers),
 		T(test_unknown_codes_are_named_and_counted_in_bounds),
 		T(test_names),

@@ -38,7 +38,13 @@ HANDLER(x86_exit_rdpmc, "rdpmc")
 HANDLER(x86_exit_invlpg, "invlpg")
 HANDLER(x86_exit_nop, "nop")
 HANDLER(x86_exit_undefined, "undefined")
+HANDLER(x86_exit_ud, "ud")
 HANDLER(x86_exit_triple_fault, "triple fault")
+
+u32 x86_ud_trap(struct vcpu *c)
+{
+	return c->traps.instructions & TRAP_VMCALL;
+}
 
 enum exit_action x86_exit_rdtsc(struct vcpu *c, bool with_aux)
 {

@@ -39,6 +39,8 @@ enum exit_action x86_exit_rdpmc(struct vcpu *c) { (void)c; return SEEN("rdpmc", 
 enum exit_action x86_exit_invlpg(struct vcpu *c) { (void)c; return SEEN("invlpg", 0); }
 enum exit_action x86_exit_nop(struct vcpu *c) { (void)c; return SEEN("nop", 0); }
 enum exit_action x86_exit_undefined(struct vcpu *c) { (void)c; return SEEN("undefined", 0); }
+enum exit_action x86_exit_ud(struct vcpu *c) { (void)c; return SEEN("ud", 0); }
+u32 x86_ud_trap(struct vcpu *c) { return c->traps.instructions & TRAP_VMCALL; }
 enum exit_action x86_exit_clts(struct vcpu *c) { (void)c; return SEEN("clts", 0); }
 
 enum exit_action x86_exit_triple_fault(struct vcpu *c)
