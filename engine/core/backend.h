@@ -175,6 +175,13 @@ struct backend {
 	void (*dump)(struct vcpu *v, void (*fn)(void *arg, u32 id, u64 val), void *arg);
 	int (*set_field)(struct vcpu *v, u32 id, u64 val);
 
+	/*
+	 * Optional: what else there is to say of a vCPU by name. Touches memory only,
+	 * so from any CPU at any time: the vCPU's own may be gone for good.
+	 */
+	void (*describe_vcpu)(const struct vcpu *v,
+			      void (*tell)(void *ctx, const char *name, u64 value), void *ctx);
+
 	/* Name of exit reason i, or NULL if there is none. Any time. */
 	const char *(*exit_name)(unsigned i);
 };

@@ -58,6 +58,25 @@ void vmx_dump(struct vcpu *v, void (*fn)(void *arg, const struct vmcs_field *f, 
 			fn(arg, &vmcs_fields[i], val);
 }
 
+/*
+ * SDM3 "VMX Aborts": an exit that can't be completed puts the logical processor into
+ * shutdown, with the reason in the VMCS region. Nothing runs there any more, so there
+ * is no handler that could look: whoever asks about the vCPU from elsewhere does, and
+ * vmcs_free(). Plain memory by the manual: no VMREAD needed.
+ */
+static void describe_vcpu(const struct vcpu *v,
+			  void (*tell)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	const struct vmcs_region *r = ((const struct vmx_vcpu *)v)->vmcs.region;
+	u32 indicator = r ? LOAD(&r->abort) : 0;
+
+	if (!indicator)
+		return;
+	host_log(LOG_ERROR, "vCPU %u: VMX abort on CPU %d, which is in shutdown: %s", v->id,
+		 v->cpu, vmx_abort_text(indicator));
+	tell(ctx, "VMX abort indicator", indicator);
+}
+
 static void describe(void (*tell)(void *ctx, const char *name, u64 value), void *ctx)
 {
 	struct vmx_cap_line line;
@@ -119,6 +138,7 @@ const struct backend vmx_backend = {
 	.flush_tlb = vmx_flush_tlb,
 	.load_root = vmx_load_root,
 	.exit_name = vmx_exit_name,
+	.describe_vcpu = describe_vcpu,
 	.dump = vmx_dump_all,
 	.set_field = vmx_set_field,
 };

@@ -60,6 +60,11 @@ static void add_times(struct counter_list *l, const struct vcpu *v)
 	add(l, VMM_COUNTER_VCPU, "ticks halted", s->halted_ticks);
 }
 
+static void add_fact(void *ctx, const char *name, u64 value)
+{
+	add(ctx, VMM_COUNTER_VCPU, name, value);
+}
+
 static void add_vcpu(struct counter_list *l, const struct vcpu *v)
 {
 	static const char *const events[] = {
@@ -110,6 +115,8 @@ long vcpu_get_counters(struct host_vcpu *h, void __user *arg)
 		add(&l, VMM_COUNTER_EXIT, name, h->v->stats.exits[i]);
 	}
 	add_vcpu(&l, h->v);
+	if (backend->describe_vcpu)
+		backend->describe_vcpu(h->v, add_fact, &l);
 	return close_list(&l, arg);
 }
 

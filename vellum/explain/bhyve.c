@@ -79,21 +79,10 @@ static const char *const ignored[] = {
 	"cr_intercept", "dr_intercept",
 };
 
-#define SEEN_MAX	64
-#define NAMES_MAX	1024
-
-/* A file may hold several listings, before and after: a name that comes again begins one. */
-struct part {
-	unsigned listing, vcpu;
-};
-
 struct listing {
 	struct dump *d;
-	struct part wanted, seen[SEEN_MAX];
-	unsigned n_seen;
-	unsigned now;			/* which listing the line belongs to */
-	uint32_t name[NAMES_MAX];	/* hashes of the names that it has had */
-	unsigned n_names;
+	unsigned vcpu;			/* the one that is read */
+	unsigned seen[64], n_seen;
 	bool svm;
 };
 
@@ -244,38 +233,15 @@ static bool is_ignored(const char *name, size_t n)
 	return false;
 }
 
-static uint32_t hash(const char *name, size_t n, unsigned vcpu)
+static void note_vcpu(struct listing *l, unsigned vcpu)
 {
-	uint32_t h = 2166136261u ^ vcpu;
-
-	while (n--)
-		h = (h ^ (unsigned char)*name++) * 16777619u;
-	return h;
-}
-
-/* Moves on to the next listing where this name has been there already. */
-static void note_name(struct listing *l, const char *name, size_t n, unsigned vcpu)
-{
-	uint32_t h = hash(name, n, vcpu);
 	unsigned i;
 
-	/* host_rip stands there twice in old ones. */
-	if (!is_field(name, n) || is(name, n, "host_rip"))
-		return;
-	for (i = 0; i < l->n_names && l->name[i] != h; i++)
-		;
-	/* Among the first few it is a contradiction, not a listing. */
-	if (i < l->n_names) {
-		if (l->n_names < 8)
+	for (i = 0; i < l->n_seen; i++)
+		if (l->seen[i] == vcpu)
 			return;
-		l->now++;
-		l->n_names = 0;
-	}
-	if (l->n_names < NAMES_MAX)
-		l->name[l->n_names++] = h;
-	if (!is(name, n, "rip") || l->n_seen == SEEN_MAX)
-		return;
-	l->seen[l->n_seen++] = (struct part){ l->now, vcpu };
+	if (l->n_seen < sizeof(l->seen) / sizeof(l->seen[0]))
+		l->seen[l->n_seen++] = vcpu;
 }
 
 /* "name[0]   value"; false: it isn't of that form. */
@@ -307,10 +273,7 @@ static void take_line(struct listing *l, const char *line, size_t length)
 	const char *value;
 	size_t name;
 
-	if (!split(line, length, &name, &vcpu, &value))
-		return;
-	note_name(l, line, name, vcpu);
-	if (vcpu != l->wanted.vcpu || l->now != l->wanted.listing)
+	if (!split(line, length, &name, &vcpu, &value) || vcpu != l->vcpu)
 		return;
 	if (!is_field(line, name) && is_ignored(line, name))
 		return;
@@ -363,15 +326,13 @@ bool dump_parse_bhyve(struct dump *d, const char *text, unsigned nth)
 	d->s.vendor = l.svm ? EXPLAIN_SVM : EXPLAIN_VMX;
 	for (p = text; scan_line(&p, &line, &length);) {
 		line = skip_blanks(line, &length);
-		if (split(line, length, &name, &vcpu, &value))
-			note_name(&l, line, name, vcpu);
+		if (split(line, length, &name, &vcpu, &value) && is(line, name, "rip"))
+			note_vcpu(&l, vcpu);
 	}
 	d->dumps = l.n_seen ? l.n_seen : 1;
 	if (nth > d->dumps)
 		return dump_refuse(d, "there is no dump %u in it, only %u", nth, d->dumps);
-	if (l.n_seen)
-		l.wanted = l.seen[nth - 1];
-	l.n_seen = l.n_names = l.now = 0;
+	l.vcpu = l.n_seen ? l.seen[nth - 1] : 0;
 	for (p = text; scan_line(&p, &line, &length);) {
 		line = skip_blanks(line, &length);
 		take_line(&l, line, length);

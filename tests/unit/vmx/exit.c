@@ -218,6 +218,40 @@ static void test_vmfail_texts(void **state)
 	assert_non_null(strstr(vmx_abort_text(4), "host MSRs"));
 }
 
+/* It may be the other vendor's hypercall, under the policy's trap or not. */
+static void test_undefined_is_looked_at(void **state)
+{
+	(void)state;
+	assert_true(sim_vmcs_get(SIM_FIELD(EXCEPTION_BITMAP)) & BIT(VEC_UD));
+	take_exception(BIT(31) | 3 << 8 | VEC_UD);
+	assert_string_equal(seen.handler, "ud");
+	assert_int_equal(vmx_backend.trap_of(v), 0);
+	v->traps.instructions = TRAP_VMCALL;
+	assert_int_equal(vmx_backend.trap_of(v), TRAP_VMCALL);
+	v->traps.instructions = 0;
+}
+
+static void tell(void *ctx, const char *name, u64 value)
+{
+	assert_string_equal(name, "VMX abort indicator");
+	*(u64 *)ctx = value;
+}
+
+/* Whoever looks from another CPU is told, and so is the log when the VMCS goes. */
+static void test_vmx_abort(void **state)
+{
+	u64 told = 0;
+
+	(void)state;
+	vmx_backend.describe_vcpu(v, tell, &told);
+	assert_int_equal(told, 0);
+	assert_null(strstr(sim.log, "VMX abort"));
+	x.vmcs.region->abort = 2;
+	vmx_backend.describe_vcpu(v, tell, &told);
+	assert_int_equal(told, 2);
+	assert_non_null(strstr(sim.log, "page-directory-pointer"));
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, vcpu_up, vcpu_down)
 
 int main(void)
@@ -236,6 +270,8 @@ int main(void)
 		T(test_icebp_keeps_its_kind),
 		T(test_failed_entries_are_reported),
 		cmocka_unit_test(test_vmfail_texts),
+		T(test_vmx_abort),
+		T(test_undefined_is_looked_at),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
