@@ -9,6 +9,10 @@ $(BUILD)/tests/unit-emul-cases: tests/unit/emul/cases.c $(EMUL_SOURCES) $(EMUL_H
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(EMUL_SANITIZE) -o $@ $< $(EMUL_SOURCES)
 
+$(BUILD)/tests/unit-emul-seabios: tests/unit/emul/seabios.c $(EMUL_SOURCES) $(EMUL_HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(EMUL_SANITIZE) -o $@ $< $(EMUL_SOURCES)
+
 $(BUILD)/tests/unit-emul-fuzz: tests/fuzz/emul.c $(EMUL_SOURCES) $(EMUL_HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(EMUL_SANITIZE) -o $@ $< $(EMUL_SOURCES)
@@ -22,5 +26,6 @@ $(BUILD)/tests/unit-emul-cpu: tests/unit/emul/cpu.c $(EMUL_SOURCES) $(EMUL_HEADE
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fPIE -pie -o $@ $< $(EMUL_SOURCES)
 
-UNIT_TESTS += $(BUILD)/tests/unit-emul-cases $(BUILD)/tests/unit-emul-fuzz
+UNIT_TESTS += $(BUILD)/tests/unit-emul-cases $(BUILD)/tests/unit-emul-fuzz \
+	$(BUILD)/tests/unit-emul-seabios
 UNIT_TESTS_LONG += $(BUILD)/tests/unit-emul-decode $(BUILD)/tests/unit-emul-cpu
