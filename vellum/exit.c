@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "emulation.h"
 #include "machine.h"
 #include "traps.h"
 
@@ -148,7 +149,7 @@ static const char *suberror_name(uint32_t suberror)
 }
 
 /* All that the run page tells, in one line. */
-static void describe_internal(const struct kvm_run *run, char *buf, size_t size)
+static void describe_internal_data(const struct kvm_run *run, char *buf, size_t size)
 {
 	uint32_t i, n = run->internal.ndata;
 	int used;
@@ -164,6 +165,16 @@ static void describe_internal(const struct kvm_run *run, char *buf, size_t size)
 				 (unsigned long long)run->internal.data[i]);
 	if (used > 0 && (size_t)used < size)
 		snprintf(buf + used, size - (size_t)used, ")");
+}
+
+static void describe_internal(struct vcpu *c, char *buf, size_t size)
+{
+	struct kvm_sregs s;
+	struct kvm_regs r;
+
+	if (vmm_vcpu_get_regs(&c->v, &r) || vmm_vcpu_get_sregs(&c->v, &s) ||
+	    !emulation_describe(c->v.run, &r, &s, buf, size))
+		describe_internal_data(c->v.run, buf, size);
 }
 
 static void end(struct vcpu *c, enum end_cause cause, const char *what)
@@ -232,7 +243,7 @@ static void handle_failure(struct vcpu *c)
 			 run->fail_entry.hardware_entry_failure_reason);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		describe_internal(run, what, sizeof(what));
+		describe_internal(c, what, sizeof(what));
 		break;
 	case KVM_EXIT_UNKNOWN:
 		snprintf(what, sizeof(what),
