@@ -22,6 +22,13 @@ readonly PACKAGES=(
 	# tests
 	libcmocka-dev shellcheck sparse clang-format expect gdb git util-linux
 	e2fsprogs grub-rescue-pc isolinux syslinux-common xorriso
+	ovmf grub-common grub-pc-bin grub-efi-amd64-bin mtools fdisk debootstrap
+)
+# What tests boot, unpacked below build/rig/others: installing them would add them
+# to this machine's own boot menu.
+readonly OTHERS=(
+	memtest86+ gnumach-image-1.8-486 xen-hypervisor-4.17-amd64
+	ipxe u-boot-qemu grub-firmware-qemu
 )
 log=
 child=		# apt-get, while it runs beside us: Ctrl-C does not reach it
@@ -169,16 +176,19 @@ fetch_or_die() {
 
 # What is missing, one word each: package names and cached pieces
 missing() {
-	local release=
+	local release='' name
 	[ ! -e "$CACHE/kernel/RELEASE" ] || release=$(<"$CACHE/kernel/RELEASE")
 	missing_packages "${PACKAGES[@]}" ${release:+"linux-headers-$release"}
 	[ -n "$release" ] && [ -e "$CACHE/kernel/boot/vmlinuz-$release" ] ||
 		echo "$CACHE/kernel"
 	[ -x "$CACHE/busybox/bin/busybox" ] || echo "$CACHE/busybox"
+	for name in "${OTHERS[@]}"; do
+		[ -d "$CACHE/others/$name" ] || echo "$CACHE/others/$name"
+	done
 }
 
 install_all() {
-	local release names
+	local release names name
 	mapfile -t names < <(missing_packages "${PACKAGES[@]}")
 	[ -n "$(newest_release)" ] || refresh
 	if [ ${#names[@]} != 0 ]; then
@@ -199,6 +209,10 @@ install_all() {
 	fi
 	[ -x "$CACHE/busybox/bin/busybox" ] ||
 		fetch_or_die busybox-static "$CACHE/busybox"
+	mkdir -p "$CACHE/others"
+	for name in "${OTHERS[@]}"; do
+		[ -d "$CACHE/others/$name" ] || fetch_or_die "$name" "$CACHE/others/$name"
+	done
 	if [ -n "$(missing_packages "linux-headers-$release")" ]; then
 		say "installing linux-headers-$release"
 		apt install --no-install-recommends "linux-headers-$release" || {

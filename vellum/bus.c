@@ -214,3 +214,23 @@ bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
 	r->ops->write(r->dev, addr - r->base, size, value & ones(size));
 	return true;
 }
+
+unsigned int bus_read_block(struct bus *bus, uint64_t addr, unsigned int size,
+			    unsigned int count, void *buf)
+{
+	const struct bus_range *r = whole(bus, addr, size);
+
+	if (!r || !r->ops->read_block)
+		return 0;
+	return r->ops->read_block(r->dev, addr - r->base, size, count, buf);
+}
+
+unsigned int bus_write_block(struct bus *bus, uint64_t addr, unsigned int size,
+			     unsigned int count, const void *buf)
+{
+	const struct bus_range *r = whole(bus, addr, size);
+
+	if (!r || !r->ops->write_block)
+		return 0;
+	return r->ops->write_block(r->dev, addr - r->base, size, count, buf);
+}

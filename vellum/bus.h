@@ -23,6 +23,17 @@ struct bus_ops {
 	uint64_t (*read)(void *dev, uint64_t offset, unsigned int size);
 	void (*write)(void *dev, uint64_t offset, unsigned int size,
 		      uint64_t value);
+	/*
+	 * Optional, for ports that much data passes through: up to @count
+	 * elements of REP INS or OUTS at once.  Returns how many it took; for
+	 * none it is asked again as above.
+	 */
+	unsigned int (*read_block)(void *dev, uint64_t offset,
+				   unsigned int size, unsigned int count,
+				   void *buf);
+	unsigned int (*write_block)(void *dev, uint64_t offset,
+				    unsigned int size, unsigned int count,
+				    const void *buf);
 };
 
 struct bus_range {
@@ -64,5 +75,11 @@ bool bus_read(struct bus *bus, uint64_t addr, unsigned int size,
 	      uint64_t *value);
 bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
 	       uint64_t value);
+
+/* Elements of a string at one port; returns how many a device took at once. */
+unsigned int bus_read_block(struct bus *bus, uint64_t addr, unsigned int size,
+			    unsigned int count, void *buf);
+unsigned int bus_write_block(struct bus *bus, uint64_t addr, unsigned int size,
+			     unsigned int count, const void *buf);
 
 #endif

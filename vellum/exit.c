@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* What the guest did that the kernel side leaves to us. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "emulation.h"
+#include "faults.h"
 #include "machine.h"
 #include "traps.h"
+#include "why.h"
 
 static uint64_t guest_rip(struct vcpu *c)
 {
@@ -86,6 +89,27 @@ static void port_access(struct vcpu *c, uint8_t *data)
 		       run->io.port, size);
 }
 
+/* Takes one element of a string at least; returns how many. */
+static unsigned int string_access(struct vcpu *c, uint8_t *data,
+				  unsigned int count)
+{
+	const struct kvm_run *run = c->v.run;
+	struct bus *bus = &c->m->pio;
+	unsigned int n = 0;
+
+	if (count > 1)
+		n = run->io.direction == KVM_EXIT_IO_OUT ?
+		    bus_write_block(bus, run->io.port, run->io.size, count,
+				    data) :
+		    bus_read_block(bus, run->io.port, run->io.size, count,
+				   data);
+	if (!n) {
+		port_access(c, data);
+		n = 1;
+	}
+	return n;
+}
+
 /* String instructions come as one exit with up to a page of elements. */
 static void handle_io(struct vcpu *c)
 {
@@ -100,10 +124,12 @@ static void handle_io(struct vcpu *c)
 
 		pthread_mutex_lock(m->lock);
 		do {
-			port_access(c, data);
-			data += size;
+			unsigned int n = string_access(c, data, count);
+
+			data += n * size;
+			count -= n;
 			drain = m->console->out_wanted;
-		} while (--count && !drain);
+		} while (count && !drain);
 		pthread_mutex_unlock(m->lock);
 		if (drain)
 			console_drain(m->console);
@@ -177,7 +203,7 @@ static void describe_internal(struct vcpu *c, char *buf, size_t size)
 		describe_internal_data(c->v.run, buf, size);
 }
 
-static void end(struct vcpu *c, enum end_cause cause, const char *what)
+void vcpu_end(struct vcpu *c, enum end_cause cause, char *report, const char *what)
 {
 	struct kvm_regs r = { 0 };
 	struct kvm_sregs s = { 0 };
@@ -185,6 +211,10 @@ static void end(struct vcpu *c, enum end_cause cause, const char *what)
 
 	known = !vmm_vcpu_get_regs(&c->v, &r) && !vmm_vcpu_get_sregs(&c->v, &s);
 	pthread_mutex_lock(c->m->lock);
+	if (c->m->end.cause == END_NONE)
+		c->m->end.report = report;
+	else
+		free(report);
 	if (known)
 		machine_end(c->m, cause, 0,
 			    "vCPU %u: %s; RIP %#llx CS %#x RSP %#llx RFLAGS %#llx CR0 %#llx CR3 %#llx CR4 %#llx EFER %#llx",
@@ -193,6 +223,21 @@ static void end(struct vcpu *c, enum end_cause cause, const char *what)
 	else
 		machine_end(c->m, cause, 0, "vCPU %u: %s", c->v.index, what);
 	pthread_mutex_unlock(c->m->lock);
+}
+
+static void end(struct vcpu *c, enum end_cause cause, const char *what)
+{
+	vcpu_end(c, cause, NULL, what);
+}
+
+/* The same, with why. */
+static void end_explained(struct vcpu *c, enum end_cause cause, enum explain_why why,
+			  uint64_t reason, const char *what)
+{
+	struct why_state *w = why_snapshot(c, why, reason);
+
+	vcpu_end(c, cause, w ? why_text(w) : NULL, what);
+	free(w);
 }
 
 /* KVM on AMD resets the vCPU before it tells: don't show that as a finding. */
@@ -205,7 +250,7 @@ static void handle_shutdown(struct vcpu *c)
 		end(c, END_TRIPLE_FAULT,
 		    "triple fault (the accelerator has already reset the vCPU, the state that follows is not the fault's)");
 	else
-		end(c, END_TRIPLE_FAULT, "triple fault");
+		end_explained(c, END_TRIPLE_FAULT, EXPLAIN_SHUTDOWN, 0, "triple fault");
 }
 
 static void handle_system_event(struct vcpu *c)
@@ -241,7 +286,9 @@ static void handle_failure(struct vcpu *c)
 			 "the CPU refused to enter the guest: hardware reason %#llx",
 			 (unsigned long long)
 			 run->fail_entry.hardware_entry_failure_reason);
-		break;
+		end_explained(c, END_FAILED, EXPLAIN_FAIL_ENTRY,
+			      run->fail_entry.hardware_entry_failure_reason, what);
+		return;
 	case KVM_EXIT_INTERNAL_ERROR:
 		describe_internal(c, what, sizeof(what));
 		break;
@@ -271,6 +318,10 @@ static void handle_trap(struct vcpu *c)
 	char what[160];
 
 	memcpy(&t, &c->v.run->hw, sizeof(t));
+	if (t.trap == VMM_TRAP_EXCEPTION && c->m->cfg->catch_faults) {
+		faults_trapped(c, &t);
+		return;
+	}
 	snprintf(what, sizeof(what),
 		 "trapped %s: exit reason %llu, instruction length %u, qualification %#llx",
 		 trap_name(t.trap), (unsigned long long)t.reason, t.insn_len,

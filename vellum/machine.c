@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "acpi/tables.h"
+#include "faults.h"
 #include "machine.h"
 #include "named.h"
+#include "why.h"
 
 /*
  * Four pages below the place of the largest firmware that VT-x needs if it has
@@ -111,17 +113,20 @@ static int load_guest(struct machine *m, struct boot_state *s,
 static int set_traps(struct machine *m, struct vmm_error *e)
 {
 	struct vmm_traps t = { .instructions = m->cfg->traps };
+	const char *option = m->cfg->traps ? "--trap" : "--catch-faults";
 	unsigned int i;
 	int ret = 0;
 
+	if (m->cfg->catch_faults)
+		t.exceptions = faults_wanted();
 	for (i = 0; i < m->n_vcpus && !ret; i++)
 		ret = vmm_vcpu_set_traps(&m->vcpu[i].v, &t);
 	if (ret == -ENOTTY || ret == -EINVAL)
 		return vmm_fail(e, VMM_ERR_HOST,
-			"--trap: %s has no traps by policy (VMM_SET_TRAPS): use vmm.ko",
-			m->vm.accel->path);
+			"%s: %s has no traps by policy (VMM_SET_TRAPS): use vmm.ko",
+			option, m->vm.accel->path);
 	if (ret)
-		return vmm_fail(e, VMM_ERR_HOST, "--trap: %s: %s",
+		return vmm_fail(e, VMM_ERR_HOST, "%s: %s: %s", option,
 				m->vm.accel->path, strerror(-ret));
 	return 0;
 }
@@ -141,12 +146,25 @@ static int prepare(struct machine *m, struct vmm_error *e)
 		   vcpu_start_state(&m->vcpu[0], &s, e)) {
 		return -1;
 	}
-	if (m->cfg->traps && set_traps(m, e))
+	if ((m->cfg->traps || m->cfg->catch_faults) && set_traps(m, e))
 		return -1;
 	if (!m->cfg->state)
 		return 0;
 	return vcpu_change_state(&m->vcpu[0], m->cfg->state,
 				 m->cfg->state_name, e);
+}
+
+/* --lint: nobody is served by an entry that is known to fail. */
+static int lint(struct machine *m, struct vmm_error *e)
+{
+	char *found = m->cfg->lint ? why_lint(m) : NULL;
+
+	if (!found)
+		return 0;
+	fputs(found, stderr);
+	free(found);
+	return vmm_fail(e, VMM_ERR_INPUT,
+		"--lint: the first vCPU can't run with this state; nothing was entered");
 }
 
 int machine_create(struct machine *m, const struct machine_config *cfg,
@@ -162,7 +180,7 @@ int machine_create(struct machine *m, const struct machine_config *cfg,
 	if (create_vm(m, accel, e) || vcpu_create(m, e) ||
 	    prepare(m, e) || machine_add_devices(m, e) ||
 	    (cfg->name && !cfg->attach && named_loaded(m, e)) ||
-	    (cfg->name && named_start(m, e))) {
+	    (cfg->name && named_start(m, e)) || lint(m, e)) {
 		machine_destroy(m);
 		return -1;
 	}
@@ -173,6 +191,8 @@ static void close_vm(struct machine *m)
 {
 	unsigned int i;
 
+	for (i = 0; i < m->n_vcpus; i++)
+		faults_end(&m->vcpu[i]);
 	for (i = 0; i < m->n_vcpus; i++)
 		vmm_vcpu_destroy(&m->vcpu[i].v);
 	m->n_vcpus = 0;

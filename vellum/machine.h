@@ -57,6 +57,8 @@ struct machine_config {
 	const char *state;		/* changes to the first vCPU's state */
 	const char *state_name;		/* the file that it came from */
 	uint32_t traps;			/* VMM_TRAP_* */
+	bool catch_faults;
+	bool lint;			/* look at the state before it is entered */
 
 	bool no_reboot;
 	bool strict_io;
@@ -84,6 +86,7 @@ struct machine_end {
 	enum end_cause cause;
 	uint32_t value;		/* debug exit's number, signal's number */
 	char text[480];		/* for END_STRICT_IO, END_FAILED... */
+	char *report;		/* why, at length, from malloc(); NULL = none */
 };
 
 /* Interrupt lines are shared: asserted while any of these does. */
@@ -92,10 +95,13 @@ enum gsi_source { GSI_FROM_ISA, GSI_FROM_PCI, GSI_FROM_HPET };
 
 struct machine;
 
+struct fault_chain;
+
 struct vcpu {
 	struct machine *m;
 	struct vmm_vcpu v;
 	pthread_t thread;
+	struct fault_chain *chain;	/* its thread's; faults.c */
 	bool started;
 	volatile sig_atomic_t done;	/* the thread has left its loop */
 };
@@ -174,5 +180,7 @@ int vcpu_init_signals(void);
 
 /* exit.c: deals with the exit that lies in the run page. */
 void vcpu_handle_exit(struct vcpu *c);
+/* Ends the machine with the vCPU's state; report (from malloc()) may be NULL. */
+void vcpu_end(struct vcpu *c, enum end_cause cause, char *report, const char *what);
 
 #endif

@@ -158,6 +158,12 @@ struct emul_ops {
 	enum emul_cb (*io_out)(struct emul *e, uint16_t port, uint32_t value,
 			       unsigned int size, uint64_t count);
 
+	/* Optional. REP INS upward: writes elements that io_in has ready, at most
+	 * `most` and in one page, to la and what follows; returns their number.
+	 * 0: none, ask io_in. */
+	uint64_t (*ins_block)(struct emul *e, uint16_t port, uint64_t la,
+			      unsigned int size, uint64_t most);
+
 	/* Segment registers incl. the hidden part. set_seg of CS may change the
 	 * code size; struct emul is not read again afterwards. */
 	void (*get_seg)(struct emul *e, enum emul_segment seg, struct emul_seg *out);

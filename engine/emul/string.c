@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #define DEFAULT_REP_LIMIT	64
+#define PAGE_BYTES		4096u
 
 static uint64_t index_offset(const struct emul *e, unsigned int reg)
 {
@@ -220,9 +221,48 @@ enum emul_result emul_io_check(struct emul *e, unsigned int port, unsigned int s
 	return EMUL_DONE;
 }
 
+/*
+ * How many of `left` elements can go to ES:rDI and upward, in one page and without
+ * rDI wrapping or the segment ending; *la is where the first one goes.
+ */
+static uint64_t elements_ahead(struct emul *e, uint64_t left, unsigned int size, uint64_t *la)
+{
+	uint64_t at = index_offset(e, EMUL_RDI), n, last;
+
+	if (emul_linear(e, EMUL_ES, at, size, true, la))
+		return 0;
+	n = (PAGE_BYTES - (*la & (PAGE_BYTES - 1))) / size;
+	if (n > left)
+		n = left;
+	if (!n || (n - 1) * size > emul_mask(e->insn.addrsize) - at ||
+	    emul_linear(e, EMUL_ES, at + (n - 1) * size, size, true, &last))
+		return 0;
+	return n;
+}
+
+/* Takes what user space has ready; false: to be done one by one. */
+static bool ins_block(struct emul *e)
+{
+	unsigned int size = e->insn.operand[0].size, addrsize = e->insn.addrsize;
+	uint64_t left = emul_reg_read(e, EMUL_RCX, addrsize), n, la;
+
+	if (!e->ops->ins_block || !repeated(e) || (e->rflags & (FL_DF | FL_TF)))
+		return false;
+	n = elements_ahead(e, left, size, &la);
+	if (n)
+		n = e->ops->ins_block(e, (uint16_t)e->gpr[EMUL_RDX], la, size, n);
+	if (!n)
+		return false;
+	emul_reg_write(e, EMUL_RDI, addrsize, e->gpr[EMUL_RDI] + n * size);
+	emul_reg_write(e, EMUL_RCX, addrsize, left - n);
+	return true;
+}
+
 enum emul_result emul_op_ins(struct emul *e)
 {
 	TRY(emul_io_check(e, (uint16_t)e->gpr[EMUL_RDX], e->insn.operand[0].size));
+	if (ins_block(e))
+		return emul_reg_read(e, EMUL_RCX, e->insn.addrsize) ? EMUL_AGAIN : EMUL_DONE;
 	return repeat(e, ins_once);
 }
 

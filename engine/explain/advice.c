@@ -124,7 +124,10 @@ static void note_tables(const struct guest *g, struct explain_report *r)
 	}
 	if ((g->have & HAVE_SEG(SEG_LDTR)) && (g->seg[SEG_LDTR].ar & AR_UNUSABLE)) {
 		t = note(r);
-		text_add(&t, "LDTR is unusable (access rights %#x): legal, there is no LDT",
+		if (g->s->vendor == EXPLAIN_SVM)
+			text_add(&t, "LDTR isn't present: legal, there is no LDT");
+		else
+			text_add(&t, "LDTR is unusable (access rights %#x): legal, there is no LDT",
 			 g->seg[SEG_LDTR].ar);
 	}
 }
@@ -147,6 +150,21 @@ void explain_notes(const struct explain_state *s, struct explain_report *r)
 	note_tables(&g, r);
 }
 
+static void suspect_eptp(const struct explain_state *s, struct text *t)
+{
+	u64 proc2, eptp;
+
+	if (!explain_get(s, F_PROC_CTLS2, &proc2) || !(proc2 & BIT(1)) ||
+	    (s->cap_known & BIT(XCAP_EPT_VPID)) || !explain_get(s, F_EPT_POINTER, &eptp))
+		return;
+	if (FIELD(eptp, 5, 3) == 4)
+		text_add(t, "EPTP asks for a page walk of 5 levels, which only some CPUs have "
+			    "(IA32_VMX_EPT_VPID_CAP bit 7): 3 in bits 5:3 is 4 levels. ");
+	if (eptp & BIT(7))
+		text_add(t, "EPTP bit 7 enables supervisor shadow-stack control, which only some "
+			    "CPUs have (IA32_VMX_EPT_VPID_CAP bit 23). ");
+}
+
 /*
  * A failed entry that no rule explains: what only the CPU knows is whether it has a
  * feature. A bit that the host itself doesn't use is the first suspect.
@@ -154,11 +172,15 @@ void explain_notes(const struct explain_state *s, struct explain_report *r)
 void explain_suspects(const struct explain_state *s, struct explain_report *r)
 {
 	struct text t = TEXT(r->conclusion);
-	u64 guest, host, odd;
+	u64 guest, host, odd, number = 0;
 
 	if (!r->entry_failed || r->n_findings || s->vendor != EXPLAIN_VMX)
 		return;
-	if (!explain_get(s, F_GUEST_CR4, &guest) || !explain_get(s, F_HOST_CR4, &host))
+	explain_get(s, F_INSN_ERROR, &number);
+	if (number == 7)
+		suspect_eptp(s, &t);
+	/* Control and host state were checked before, and found good, if it is reason 33. */
+	if (number || !explain_get(s, F_GUEST_CR4, &guest) || !explain_get(s, F_HOST_CR4, &host))
 		return;
 	odd = guest & ~host & (BITS(28, 14) | CR4_LA57 | CR4_UMIP | BIT(32));
 	if (!odd)

@@ -101,25 +101,36 @@ static bool canonical_to(u64 v, unsigned bits)
 /*
  * The CPU's linear-address width decides, not the mode that it is in. Where it isn't
  * known, CR4.LA57 in the guest or the host proves 57 bits; else 48 are assumed.
+ * more: how many bits beyond the canonical ones are let pass.
  */
-bool rule_canonical(struct explain_check *c, u64 v)
+static bool canonical_here(struct explain_check *c, u64 v, unsigned more)
 {
 	u64 guest = 0, host = 0;
 
 	if (c->s->linear_bits)
-		return canonical_to(v, c->s->linear_bits);
+		return canonical_to(v, c->s->linear_bits + more);
 	explain_get(c->s, F_GUEST_CR4, &guest);
 	explain_get(c->s, F_HOST_CR4, &host);
 	if ((guest | host) & CR4_LA57)
-		return canonical_to(v, 57);
-	if (canonical_to(v, 48))
+		return canonical_to(v, 57 + more);
+	if (canonical_to(v, 48 + more))
 		return true;
-	if (canonical_to(v, 57)) {
+	if (canonical_to(v, 57 + more)) {
 		c->assumed = true;
 		text_add(&c->detail, "not canonical for 48 linear-address bits; a CPU with "
 				     "5-level paging would take it");
 	}
 	return false;
+}
+
+bool rule_canonical(struct explain_check *c, u64 v)
+{
+	return canonical_here(c, v, 0);
+}
+
+bool rule_same_high_bits(struct explain_check *c, u64 v)
+{
+	return canonical_here(c, v, 1);
 }
 
 bool rule_pat_valid(u64 pat)

@@ -262,9 +262,11 @@ static enum outcome push_64(struct delivery *d)
 		text_add(d->t, "; the stack pointer %#llx isn't canonical", ULL(rsp));
 		return fault(d, VEC_SS, 0);
 	}
-	text_add(d->t, "; pushing %u bytes below RSP %#llx", size, ULL(rsp));
+	text_add(d->t, "; pushing %u bytes below RSP %#llx: ", size, ULL(rsp));
 	o = guest_touch(d->g, rsp - size, ACCESS_WRITE | (d->new_cpl == 3 ? ACCESS_USER : 0), size,
 			d->next, d->t);
+	if (o == OUT_OK)
+		text_add(d->t, "possible");
 	return o;
 }
 
@@ -335,13 +337,16 @@ static enum outcome push_32(struct delivery *d)
 		n += g->v86 ? 6 : 2;
 	}
 	at = (esp - n * width) & (ss.ar & AR_DB ? 0xffffffff : 0xffff);
-	text_add(d->t, "; pushing %u bytes at SS:%#llx", n * width, ULL(at));
+	text_add(d->t, "; pushing %u bytes at SS:%#llx: ", n * width, ULL(at));
 	if (!within_limit(&ss, at, n * width)) {
-		text_add(d->t, " goes beyond SS's limit %#x", ss.limit);
+		text_add(d->t, "beyond SS's limit %#x", ss.limit);
 		return fault(d, VEC_SS, inner ? ss.sel & ~3u : 0);
 	}
-	return guest_touch(g, ss.base + at, ACCESS_WRITE | (d->new_cpl == 3 ? ACCESS_USER : 0),
-			   n * width, d->next, d->t);
+	o = guest_touch(g, ss.base + at, ACCESS_WRITE | (d->new_cpl == 3 ? ACCESS_USER : 0),
+			n * width, d->next, d->t);
+	if (o == OUT_OK)
+		text_add(d->t, "possible");
+	return o;
 }
 
 static enum outcome check_target(struct delivery *d)

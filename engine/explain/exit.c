@@ -124,7 +124,7 @@ static void say_ept_violation(const struct explain_state *s, u64 q, struct text 
 	bool r = q & BIT(3), w = q & BIT(4), x = q & BIT(5);
 	u64 gpa, gla;
 
-	text_add(t, "A data %s%s%s%s", q & BIT(0) ? "read" : "",
+	text_add(t, "A %s%s%s%s", q & BIT(0) ? "read" : "",
 		 (q & BIT(0)) && (q & BIT(1)) ? " and write" : q & BIT(1) ? "write" : "",
 		 q & BIT(2) ? q & BITS(1, 0) ? " and fetch" : "fetch (an instruction)" : "",
 		 q & BITS(2, 0) ? "" : "access");
@@ -381,8 +381,13 @@ static void explain_exit_vmx(const struct explain_state *s, struct explain_repor
 	bool failed = say_vmfail(s, r, t);
 
 	if (!explain_get(s, F_EXIT_REASON, &reason)) {
-		if (!failed)
-			text_add(t, "The dump has no exit reason. ");
+		if (failed)
+			return;
+		text_add(t, "The dump has no exit reason. ");
+		if (explain_get(s, F_GUEST_RIP, &q))
+			text_add(t, "RIP is %#llx. ", ULL(q));
+		if (s->insn.text[0])
+			text_add(t, "Instruction: %s. ", s->insn.text);
 		return;
 	}
 	if (failed) {

@@ -76,7 +76,18 @@ struct explain_insn {
 	u16 selector;
 	unsigned n_access;
 	struct explain_access access[EXPLAIN_ACCESSES_MAX];
+	bool jumps;			/* to this offset in CS */
+	u64 target;
+	bool msr;			/* it reads or writes MSR ECX */
+	const char *depends;		/* whether it faults depends on this; NULL: no */
 	char text[80];			/* disassembled */
+};
+
+/* The first exception of a chain, as the CPU was seen to raise it. */
+struct explain_caught {
+	bool known, has_error, soft;	/* soft: INT n, INT3, INTO */
+	u8 vector;
+	u32 error;
 };
 
 enum explain_tri { TRI_UNKNOWN, TRI_NO, TRI_YES };
@@ -119,6 +130,7 @@ struct explain_state {
 	bool entry_msrs_known;
 	struct explain_msr entry_msrs[EXPLAIN_MSRS_MAX];
 	struct explain_insn insn;
+	struct explain_caught caught;
 };
 
 /* Index of a field by its encoding or offset; -1: there is none. */
@@ -216,6 +228,11 @@ void explain(const struct explain_state *s, struct explain_report *r);
 
 /* The entry checks only: for lint. */
 void explain_checks(const struct explain_state *s, struct explain_report *r);
+/*
+ * The same, and what the first instruction would run into: for a state that has never
+ * been entered. r->n_steps > 0: its exception, and r->verdict whether it ends in shutdown.
+ */
+void explain_lint(const struct explain_state *s, struct explain_report *r);
 /* The exit in words. */
 void explain_exit(const struct explain_state *s, struct explain_report *r);
 /* How the state leads to a triple fault. */

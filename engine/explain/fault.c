@@ -128,6 +128,22 @@ static bool none_deliverable(const struct guest *g, struct explain_report *r, st
 	return true;
 }
 
+/* The check that failed in the first delivery: what its text says last. */
+static void say_check(const struct explain_step *step, struct text *t)
+{
+	const char *from = step->delivery, *p;
+	unsigned n = 0;
+
+	for (p = step->delivery; *p; p++) {
+		if (p[0] == ';' && p[1] == ' ')
+			from = p + 2;
+		if (p[0] == '.' && p[1] == ' ' && p[2] == 'T')
+			break;
+	}
+	for (; from + n < p && n < 250; n++)
+		text_add(t, "%c", from[n]);
+}
+
 static void say_idt(const struct guest *g, struct text *t)
 {
 	unsigned size = g->real ? 4 : g->ia32e ? 16 : 8;
@@ -152,7 +168,9 @@ static void conclude(const struct guest *g, const struct first *f, struct explai
 		text_add(&t, "%s", f->cause);
 		if (r->verdict == VERDICT_SHUTDOWN) {
 			text_add(&t, " That alone would be an exception; it ends in shutdown because "
-				     "the exception can't be delivered. ");
+				     "the exception can't be delivered: ");
+			say_check(&r->step[0], &t);
+			text_add(&t, ". ");
 			say_idt(g, &t);
 		} else {
 			text_add(&t, " From there on the dump doesn't tell (see the last step). ");
@@ -169,9 +187,30 @@ static void conclude(const struct guest *g, const struct first *f, struct explai
 	if (none_deliverable(g, r, &t)) {
 		r->verdict = VERDICT_SHUTDOWN;
 		say_idt(g, &t);
-		text_add(&t, "If the guest did that on purpose (an empty IDT and then any fault), it "
-			     "is a way to reset the machine. ");
+		if (!g->idt_limit)
+			text_add(&t, "If the guest did that on purpose (an empty IDT and then any "
+				     "fault), it is a way to reset the machine. ");
 	}
+}
+
+/*
+ * A state before its first entry. Nothing is known of what the instruction does beyond
+ * what it raises at once; that it can't be told is no finding.
+ */
+void explain_lint(const struct explain_state *s, struct explain_report *r)
+{
+	struct guest g;
+	struct first f;
+
+	explain_checks(s, r);
+	guest_from_state(s, &g);
+	find_first(&g, &f);
+	/* What is injected, software interrupts: the guest's own business. */
+	if (f.known != FIRST_FOUND || f.event.soft)
+		return;
+	r->verdict = follow_chain(&g, f.event, f.why, r);
+	conclude(&g, &f, r);
+	advise(&g, &f, r);
 }
 
 void explain_fault(const struct explain_state *s, struct explain_report *r)

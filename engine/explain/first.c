@@ -143,6 +143,32 @@ static bool raises_itself(const struct guest *g, struct first *f, struct text *w
 	return true;
 }
 
+/*
+ * SDM2 "JMP", "CALL": the target is checked before RIP changes. AMD's CPUs jump first and
+ * fault at the target.
+ */
+static bool wild_jump(const struct guest *g, struct first *f, struct text *why)
+{
+	const struct explain_insn *insn = &g->s->insn;
+	bool in64 = guest_in_64bit(g);
+	struct text t = TEXT(f->cause);
+
+	if (!insn->jumps || g->s->vendor == EXPLAIN_SVM)
+		return false;
+	if (in64 ? canonical_in(g, insn->target) :
+	    !(g->have & HAVE_SEG(SEG_CS)) || insn->target <= g->seg[SEG_CS].limit)
+		return false;
+	text_add(why, "the instruction at RIP %#llx, %s, jumps to %#llx, which ", ULL(g->rip),
+		 insn->text, ULL(insn->target));
+	if (in64)
+		text_add(why, "isn't canonical");
+	else
+		text_add(why, "is beyond CS's limit %#x", g->seg[SEG_CS].limit);
+	text_add(&t, "T%s.", why->at + 1);
+	found(f, VEC_GP, !g->real, 0);
+	return true;
+}
+
 static void say_access(const struct guest *g, const struct explain_access *a, struct text *t)
 {
 	text_add(t, "the instruction at RIP %#llx (%s) %s %s:%#llx", ULL(g->rip), g->s->insn.text,
@@ -262,7 +288,25 @@ static void unknown(const struct guest *g, struct first *f, const char *what)
 			     "on. ");
 }
 
-void find_first(const struct guest *g, struct first *f)
+static void depends(const struct guest *g, struct first *f)
+{
+	const struct explain_insn *insn = &g->s->insn;
+	struct text t = TEXT(f->cause);
+
+	f->known = FIRST_UNKNOWN;
+	text_add(&t, "The instruction at RIP %#llx, %s, faults or not depending on %s", ULL(g->rip),
+		 insn->text, insn->depends);
+	if (insn->msr && (g->s->gpr_known & BIT(GPR_RCX))) {
+		u32 msr = (u32)g->s->gpr[GPR_RCX];
+		const char *name = explain_msr_name(msr);
+
+		text_add(&t, ": here MSR %#x%s%s%s", msr, name ? " (" : "", name ? name : "",
+			 name ? ")" : ", which this program doesn't know");
+	}
+	text_add(&t, ". It is the first suspect (#GP). ");
+}
+
+static void analyse(const struct guest *g, struct first *f)
 {
 	struct text why = TEXT(f->why);
 	enum outcome o, load;
@@ -292,7 +336,7 @@ void find_first(const struct guest *g, struct first *f)
 		unknown(g, f, "the instruction at RIP is not in the dump");
 		return;
 	}
-	if (raises_itself(g, f, &why))
+	if (raises_itself(g, f, &why) || wild_jump(g, f, &why))
 		return;
 	load = segment_load(g, f, &why);
 	if (load == OUT_FAULT)
@@ -300,6 +344,50 @@ void find_first(const struct guest *g, struct first *f)
 	o = accesses(g, f, &why);
 	if (o == OUT_FAULT)
 		return;
-	if (o == OUT_UNKNOWN || load == OUT_UNKNOWN || !g->s->insn.certain)
+	if (g->s->insn.depends)
+		depends(g, f);
+	else if (o == OUT_UNKNOWN || load == OUT_UNKNOWN || !g->s->insn.certain)
 		unknown(g, f, "what the instruction at RIP touches is not all in the dump");
+}
+
+/* The walk that ended at CR2, for the access that the error code tells of. */
+static void say_walk(const struct guest *g, u32 error, struct text *t)
+{
+	u32 access = (error & BIT(1) ? ACCESS_WRITE : 0) | (error & BIT(2) ? ACCESS_USER : 0) |
+		     (error & BIT(4) ? ACCESS_FETCH : 0);
+	size_t used = t->used;
+	struct event e;
+	u64 physical;
+
+	if (!g->s->cr2_known)
+		return;
+	text_add(t, " at linear %#llx: ", ULL(g->s->cr2));
+	if (guest_translate(g, g->s->cr2, access, &physical, &e, t) != OUT_FAULT) {
+		t->used = used;
+		t->at[used] = 0;
+		text_add(t, " at linear %#llx", ULL(g->s->cr2));
+	}
+}
+
+/* What was seen counts more than what can be reconstructed. */
+void find_first(const struct guest *g, struct first *f)
+{
+	const struct explain_caught *c = &g->s->caught;
+	struct text why = TEXT(f->why), cause = TEXT(f->cause);
+
+	analyse(g, f);
+	if (!c->known)
+		return;
+	if (f->known != FIRST_FOUND || f->event.vector != c->vector) {
+		f->kind = KIND_OTHER;
+		text_add(&why, "the CPU was seen to raise it at RIP %#llx%s%s", ULL(g->rip),
+			 g->s->insn.text[0] ? ", the instruction " : "", g->s->insn.text);
+		if (c->vector == VEC_PF)
+			say_walk(g, c->error, &why);
+		text_add(&cause, "The CPU was seen to raise %s%s.",
+			 explain_vector_name(c->vector), why.at + sizeof("the CPU was seen to raise it") - 1);
+	}
+	f->known = FIRST_FOUND;
+	f->event = (struct event){ .vector = c->vector, .has_error = c->has_error,
+				   .error = c->error, .soft = c->soft };
 }

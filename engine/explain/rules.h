@@ -48,6 +48,8 @@ bool rule_cap_known(const struct explain_check *c, enum explain_cap cap);
 /* Bits that a physical address must not have. */
 u64 rule_beyond_phys(struct explain_check *c);
 bool rule_canonical(struct explain_check *c, u64 v);
+/* The bits from the linear-address width on are all 0 or all 1. */
+bool rule_same_high_bits(struct explain_check *c, u64 v);
 bool rule_pat_valid(u64 pat);
 
 /* Reserved settings: allowed 0-settings in the low half of cap, 1-settings in the high. */

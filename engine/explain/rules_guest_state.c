@@ -30,9 +30,15 @@ CHECK(rip_high)
 	return true;
 }
 
+/*
+ * Bits 63:N, not 63:N-1 as for a canonical address: RIP 0x800000000000 on a CPU with 48
+ * bits is let in, and faults at the first fetch.
+ */
 CHECK(rip_canonical)
 {
-	return in_64bit(c) && !rule_canonical(c, rule_get(c, r->field[0]));
+	u64 v = rule_get(c, r->field[0]);
+
+	return in_64bit(c) && !rule_same_high_bits(c, v);
 }
 
 CHECK(rflags_reserved)
@@ -66,7 +72,7 @@ CHECK(guest_ssp)
 
 	if (v & 3)
 		text_add(&c->detail, "bits 1:0 set");
-	return (v & 3) || (guest_ia32e(c) ? !rule_canonical(c, v) : !!(v >> 32));
+	return (v & 3) || !rule_same_high_bits(c, v);
 }
 
 CHECK(activity_value)
@@ -228,7 +234,8 @@ static const struct explain_rule rules[] = {
 	    "instruction pointer was sign-extended, or not wrapped",
 	    "RIP & 0xffffffff, or CS.L 1 and \"IA-32e mode guest\" 1",
 	    .field = { F_GUEST_RIP, F_GUEST_CS_AR, F_ENTRY_CTLS }),
-	ROW("guest.rip.canonical", rip_canonical, "RIP must be canonical in 64-bit mode",
+	ROW("guest.rip.canonical", rip_canonical, "in 64-bit mode RIP's bits above the "
+	    "linear-address width must all be the same",
 	    "a jump or return target was stored without the check that raises #GP",
 	    "a canonical address", .field = { F_GUEST_RIP }),
 	ROW("guest.rflags.reserved", rflags_reserved,
@@ -244,7 +251,7 @@ static const struct explain_rule rules[] = {
 	    "changed (an SMI, a reset, a restored snapshot) with an injection pending",
 	    "inject when IF is 1: request an interrupt window till then",
 	    .field = { F_GUEST_RFLAGS, F_ENTRY_INTR_INFO }),
-	ROW("guest.ssp", guest_ssp, "SSP must be 4-byte aligned, and canonical or below 4 GiB",
+	ROW("guest.ssp", guest_ssp, "SSP must be 4-byte aligned, and its bits above the linear-address width all the same",
 	    "the field was never written", "0, or the guest's SSP",
 	    .field = { F_GUEST_SSP }, .when = CTL(ENTRY, 20)),
 #undef ROW_TITLE

@@ -60,7 +60,7 @@ static void tell_user(struct vcpu *v, const struct access *a)
 		u->pio.port = a->addr;
 		u->pio.size = a->size;
 		u->pio.in = !a->write;
-		u->pio.count = 1;
+		u->pio.count = a->count;
 		__builtin_memcpy(v->pio_data, a->data, a->size);
 		return;
 	}
@@ -69,6 +69,34 @@ static void tell_user(struct vcpu *v, const struct access *a)
 	u->mmio.len = a->size;
 	u->mmio.write = a->write;
 	__builtin_memcpy(u->mmio.data, a->data, 8);
+}
+
+/*
+ * REP INS and OUTS exchange up to a page of elements with user space at once: firmware
+ * reads disks that way, and an exit for each costs hundreds of times as much.
+ */
+static bool from_batch(struct emul_session *s, struct access *a)
+{
+	const struct access *b = &s->batch;
+
+	if (s->batch_at >= b->count || !a->port || a->write || a->addr != b->addr ||
+	    a->size != b->size)
+		return false;
+	__builtin_memcpy(a->data, s->v->pio_data + s->batch_at++ * a->size, a->size);
+	return true;
+}
+
+/* OUTS: one more element for the exit that is due anyway. */
+static bool join_posted(struct emul_session *s, const struct access *a)
+{
+	struct uexit *u = &s->v->uexit;
+
+	if (!a->port || !a->write || u->kind != UEXIT_PIO || u->pio.in ||
+	    u->pio.port != a->addr || u->pio.size != a->size ||
+	    (u->pio.count + 1) * a->size > PG_SIZE)
+		return false;
+	__builtin_memcpy(s->v->pio_data + u->pio.count++ * a->size, a->data, a->size);
+	return true;
 }
 
 static enum emul_cb device_access(struct emul_session *s, struct access *a)
@@ -85,11 +113,11 @@ static enum emul_cb device_access(struct emul_session *s, struct access *a)
 	}
 	if (s->logged == LOG_MAX)
 		return EMUL_CB_UNSUPPORTED;
-	if (s->posted)
+	if (s->posted && !join_posted(s, a))
 		return EMUL_CB_EXIT;
 	entry = &s->log[s->logged];
 	*entry = *a;
-	if ((a->port ? engine_pio(s->v, entry) : engine_mmio(s->v, entry)) ||
+	if (s->posted || from_batch(s, entry) || (a->port ? engine_pio(s->v, entry) : engine_mmio(s->v, entry)) ||
 	    host_takes(s->v, entry)) {
 		__builtin_memcpy(a->data, entry->data, 8);
 	} else {
@@ -219,6 +247,7 @@ static enum emul_cb cb_check_write(struct emul *e, uint64_t la, unsigned size,
 {
 	struct span span;
 
+	session(e)->next_write = la;
 	return translate_span(e, la, size, pf_access(access, true), &span);
 }
 
@@ -269,13 +298,28 @@ static enum emul_cb cb_cmpxchg_mem(struct emul *e, uint64_t la, const void *old,
 
 /* -- Ports -------------------------------------------------------------------- */
 
+/*
+ * How many elements of REP INS to ask for: those that end up in the page where the
+ * first one goes, as it is known to be writable. A single-stepped one comes alone.
+ */
+static u16 batch_size(const struct emul *e, u64 la, unsigned size, u64 count)
+{
+	u64 at = la & PG_OFFSET_MASK;
+	u64 room = (e->rflags & RFLAGS_DF) ? at / size + 1 : (PG_SIZE - at) / size;
+
+	if (count > room)
+		count = room;
+	return !count || (e->rflags & RFLAGS_TF) ? 1 : count;
+}
+
 static enum emul_cb cb_io_in(struct emul *e, uint16_t port, uint32_t *value,
 			     unsigned size, uint64_t count)
 {
 	struct access a = { .addr = port, .size = size, .port = 1 };
-	enum emul_cb rc = device_access(session(e), &a);
+	enum emul_cb rc;
 
-	(void)count;
+	a.count = count > 1 ? batch_size(e, session(e)->next_write, size, count) : 1;
+	rc = device_access(session(e), &a);
 	*value = 0;
 	if (rc == EMUL_CB_OK)
 		__builtin_memcpy(value, a.data, size);
@@ -285,7 +329,7 @@ static enum emul_cb cb_io_in(struct emul *e, uint16_t port, uint32_t *value,
 static enum emul_cb cb_io_out(struct emul *e, uint16_t port, uint32_t value,
 			      unsigned size, uint64_t count)
 {
-	struct access a = { .addr = port, .size = size, .port = 1, .write = 1 };
+	struct access a = { .addr = port, .size = size, .port = 1, .write = 1, .count = 1 };
 
 	(void)count;
 	__builtin_memcpy(a.data, &value, size);
@@ -411,6 +455,25 @@ static void cb_invlpg(struct emul *e, uint64_t la)
 	vcpu_request(session(e)->v, REQ_TLB);
 }
 
+/* A whole batch goes to memory at once if nothing stands against it. */
+static uint64_t cb_ins_block(struct emul *e, uint16_t port, uint64_t la, unsigned size,
+			     uint64_t most)
+{
+	struct emul_session *s = session(e);
+	u64 count = s->batch.count;
+	struct span span;
+
+	if (!count || s->batch_at || s->batch.addr != port || s->batch.size != size ||
+	    count > most || count * size > PG_SIZE)
+		return 0;
+	if (translate_span(e, la, count * size, pf_access(e->cpl == 3 ? EMUL_ACCESS_USER : 0, true),
+			   &span) != EMUL_CB_OK || span.first != count * size ||
+	    mem_write(s->v->vm, span.gpa[0], s->v->pio_data, count * size))
+		return 0;
+	s->batch.count = 0;
+	return count;
+}
+
 static void cb_checkpoint(struct emul *e)
 {
 	struct emul_session *s = session(e);
@@ -449,6 +512,7 @@ static enum emul_cb cb_vmcall(struct emul *e, bool amd)
 const struct emul_ops x86_emul_ops = {
 	.fetch = cb_fetch, .read_mem = cb_read_mem, .write_mem = cb_write_mem,
 	.check_write = cb_check_write, .cmpxchg_mem = cb_cmpxchg_mem, .io_in = cb_io_in, .io_out = cb_io_out,
+	.ins_block = cb_ins_block,
 	.get_seg = cb_get_seg, .set_seg = cb_set_seg,
 	.get_table = cb_get_table, .set_table = cb_set_table,
 	.read_cr = cb_read_cr, .write_cr = cb_write_cr,

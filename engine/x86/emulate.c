@@ -30,6 +30,7 @@ void emul_session_destroy(struct emul_session *s)
 void emul_session_reset(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
+	s->batch.count = s->e.rep_limit = 0;
 	s->waiting = s->posted = s->pending = s->reading = s->hint = false;
 }
 
@@ -160,6 +161,7 @@ static void single_step(struct vcpu *v)
 static void finish(struct emul_session *s)
 {
 	s->logged = s->replayed = 0;
+	s->batch.count = s->e.rep_limit = 0;
 	s->hint = false;
 }
 
@@ -332,6 +334,20 @@ enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned acc
 	return m->write ? mmio_write(s, gpa, m) : mmio_read(s, gpa, m);
 }
 
+static void take_answer(struct emul_session *s, struct access *a)
+{
+	struct vcpu *v = s->v;
+
+	if (a->port && a->count > 1) {	/* and here once more: of one batch, no more */
+		s->batch = *a;
+		s->batch_at = 0;
+		s->e.rep_limit = a->count;
+		return;
+	}
+	__builtin_memcpy(a->data, a->port ? v->pio_data : v->uexit.mmio.data, a->size);
+	s->logged++;
+}
+
 enum exit_action x86_emulate_again(struct vcpu *v)
 {
 	struct emul_session *s = v->emul;
@@ -339,12 +355,8 @@ enum exit_action x86_emulate_again(struct vcpu *v)
 	if (s->reading)
 		return finish_mmio_read(s);
 	if (s->waiting) {
-		struct access *a = &s->log[s->logged];
-
-		__builtin_memcpy(a->data, a->port ? v->pio_data : v->uexit.mmio.data,
-				 a->size);
-		s->logged++;
 		s->waiting = false;
+		take_answer(s, &s->log[s->logged]);
 	}
 	return step(s, NULL, 0);
 }

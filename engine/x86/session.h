@@ -14,6 +14,7 @@ struct access {
 	u8 size;
 	u8 write;
 	u8 port;
+	u16 count;	/* a port's elements that the instruction wants, this one first */
 	u8 data[8];
 };
 
@@ -27,6 +28,9 @@ struct emul_session {
 	u8 replayed;	/* entries that this attempt has used */
 	bool waiting;	/* log[logged] is with user space: an unanswered read */
 	bool posted;	/* v->uexit holds a write that user space must still see */
+	struct access batch;	/* what user space answered: count elements in v->pio_data, */
+	u16 batch_at;		/* of which so many have been taken; see from_batch() */
+	u64 next_write;		/* linear address that INS has asked to write to */
 	bool pending;	/* the instruction must be emulated again at the next run */
 	bool reading;	/* ... and is mmio.reading */
 	bool tpr_lowered; /* MOV to CR8: see x86_lowers_user_tpr() */

@@ -106,6 +106,22 @@ GUEST ins_across
 	RESULT 1, %rdi
 	END
 
+/* Five thousand words in, across pages at an odd address, and out again. */
+GUEST string_pages
+	mov	$G_DATA + 1, %edi
+	mov	$5000, %ecx
+	mov	$0x80, %dx
+	cld
+	rep insw
+	RESULT 0, %rdi
+	RESULT 1, %rcx
+	mov	$G_DATA + 1, %esi
+	mov	$5000, %ecx
+	rep outsw
+	RESULT 2, %rsi
+	RESULT 3, %rcx
+	END
+
 /* INS to a page that is not there: #PF. */
 GUEST ins_fault
 	mov	$0x80, %dx
@@ -130,6 +146,26 @@ GUEST real_outsb
 	cld
 	rep outsb
 	RESULT16 0, %si
+	END
+
+/* DI wraps within a page. */
+GUEST real_ins_wraps
+	mov	$0x8001, %ax
+	mov	%ax, %es
+	mov	$0xfffc, %di
+	mov	$4, %cx
+	mov	$0x80, %dx
+	cld
+	rep insw
+	RESULT16 0, %di
+	mov	%es:0xfffc, %ax
+	RESULT16 1, %ax
+	mov	%es:0xfffe, %ax
+	RESULT16 2, %ax
+	mov	%es:0, %ax
+	RESULT16 3, %ax
+	mov	%es:2, %ax
+	RESULT16 4, %ax
 	END
 
 /* With ES and a segment override, base not 0. */

@@ -30,6 +30,37 @@ static void test_ins_fault(void)
 	CHECK_EQ(peek(&m, EXC_CR2), 0x40000000000);
 }
 
+/* Numbers in, and the same out; a page of them at a time. */
+static void test_string_pages(void)
+{
+	struct machine m = { 0 };
+	unsigned int i, exits = 0;
+	u16 in = 0, out = 0, *data;
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, G_string_pages);
+	while (run_once(&m) == KVM_EXIT_IO && m.run->io.port == 0x80) {
+		CHECK_EQ(m.run->io.size, 2);
+		data = (u16 *)((u8 *)m.run + m.run->io.data_offset);
+		exits += m.run->io.direction == KVM_EXIT_IO_IN;
+		for (i = 0; i < m.run->io.count; i++) {
+			if (m.run->io.direction == KVM_EXIT_IO_IN)
+				data[i] = in++;
+			else
+				CHECK_EQ(data[i], out++);
+		}
+	}
+	CHECK_EQ(m.run->io.port, PORT_END);
+	CHECK_EQ(in, 5000);
+	CHECK_EQ(out, 5000);
+	CHECK_EQ(result(&m, 0), G_DATA + 10001);
+	CHECK_EQ(result(&m, 1), 0);
+	CHECK_EQ(result(&m, 2), G_DATA + 10001);
+	CHECK_EQ(result(&m, 3), 0);
+	CHECK_EQ(peek(&m, G_DATA + 10001), 0);
+	CHECK(exits < 50);
+}
+
 static const struct test tests[] = {
 	{ "out-of-1-2-4-bytes", LONG, G_out_sizes,
 	  ACCESSES(OUT(0x80, 1, 0x44), OUT(0x80, 2, 0x3344), OUT(0x80, 4, 0x11223344),
@@ -55,6 +86,11 @@ static const struct test tests[] = {
 	{ "ins-to-absent-page-faults", .custom = test_ins_fault },
 	{ "real-mode-rep-outsb", REAL, G_real_outsb, RESULTS(0xf002),
 	  ACCESSES(OUT(0x80, 1, 'A'), OUT(0x80, 1, 'B')) },
+	{ "string-io-of-pages", .custom = test_string_pages },
+	{ "real-mode-rep-ins-wraps", REAL, G_real_ins_wraps,
+	  RESULTS(4, 0x1111, 0x2222, 0x3333, 0x4444),
+	  ACCESSES(IN(0x80, 2, 0x1111), IN(0x80, 2, 0x2222), IN(0x80, 2, 0x3333),
+		   IN(0x80, 2, 0x4444)) },
 	{ "real-mode-string-io-with-segments", REAL, G_real_segments,
 	  RESULTS(0x55aa),
 	  ACCESSES(IN(0x80, 2, 0x55aa), OUT(0x80, 2, 0x55aa)) },

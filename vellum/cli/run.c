@@ -15,7 +15,7 @@ enum {
 	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
-	OPT_DISK, OPT_CDROM, OPT_NAME,
+	OPT_DISK, OPT_CDROM, OPT_NAME, OPT_CATCH, OPT_LINT,
 };
 
 static const struct option_spec specs[] = {
@@ -45,6 +45,8 @@ static const struct option_spec specs[] = {
 	{ "disk", "FILE", OPT_DISK, "disk image or block device: FILE[,ro][,bus=virtio|ata]; may be repeated" },
 	{ "cdrom", "FILE", OPT_CDROM, "CD image (ISO 9660)" },
 	{ "keyboard", NULL, OPT_KEYBOARD, "input goes to the guest's keyboard, not to its serial port" },
+	{ "catch-faults", NULL, OPT_CATCH, "trap the faults that lead to a triple fault, to explain it from its first" },
+	{ "lint", NULL, OPT_LINT, "check the first vCPU's state; don't enter a guest that can't run" },
 	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
 	{ "name", "NAME", OPT_NAME, "make a VM of that name, which stays when this program ends" },
 	{ "help", NULL, OPT_HELP, "this text" },
@@ -163,6 +165,8 @@ static int take_option(struct run_options *o, int id, const char *value)
 		o->cfg.pci = true;
 		return storage_parse(&the_storage, value, id == OPT_CDROM);
 	case OPT_NAME: o->cfg.name = value; return 0;
+	case OPT_CATCH: o->cfg.catch_faults = true; return 0;
+	case OPT_LINT: o->cfg.lint = true; return 0;
 	case OPT_KEYBOARD: o->cfg.keyboard = o->cfg.pci = true; return 0;
 	default: return -1;
 	}

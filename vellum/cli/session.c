@@ -4,6 +4,7 @@
  * outlives a reset: accelerator, event loop, console, signals, counters.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -187,6 +188,8 @@ static void say_end(const struct session *s, const struct machine_end *end)
 	if (fine && s->cfg->quiet)
 		return;
 	fprintf(stderr, "vellum: %s\n", end->text);
+	if (end->report)
+		fputs(end->report, stderr);
 }
 
 /* ---- life ---- */
@@ -316,6 +319,7 @@ int session_run(const struct machine_config *cfg)
 	}
 	console_fini(&s->console);
 	status = finish(s, ok, &end, &e);
+	free(end.report);
 	vmm_tally_free(&s->tally);
 	ev_fini(&s->loop);
 	close(s->signals.fd);

@@ -254,6 +254,50 @@ static void data_write(struct ata_channel *c, unsigned int size, uint64_t v)
 		block_written(c);
 }
 
+/* The same for a string of elements, to the end of the block at most. */
+static unsigned int block_elements(const struct ata_channel *c, uint64_t offset,
+				   bool in, unsigned int size,
+				   unsigned int count)
+{
+	unsigned int n = 0;
+
+	if (!offset && transferring(c, in))
+		n = (c->block_end - c->at) / size;
+	return n < count ? n : count;
+}
+
+static unsigned int data_read_block(void *dev, uint64_t offset,
+				    unsigned int size, unsigned int count,
+				    void *buf)
+{
+	struct ata_channel *c = dev;
+	unsigned int n = block_elements(c, offset, true, size, count);
+
+	if (!n)
+		return 0;
+	memcpy(buf, c->buffer + c->at, n * size);
+	c->at += n * size;
+	if (c->at == c->block_end)
+		block_read(c);
+	return n;
+}
+
+static unsigned int data_write_block(void *dev, uint64_t offset,
+				     unsigned int size, unsigned int count,
+				     const void *buf)
+{
+	struct ata_channel *c = dev;
+	unsigned int n = block_elements(c, offset, false, size, count);
+
+	if (!n)
+		return 0;
+	memcpy(c->buffer + c->at, buf, n * size);
+	c->at += n * size;
+	if (c->at == c->block_end)
+		block_written(c);
+	return n;
+}
+
 /* ---- reset ---- */
 
 void ata_signature(struct ata_unit *u)
@@ -493,5 +537,10 @@ static void control_write(void *dev, uint64_t offset, unsigned int size,
 	update_irq(c);
 }
 
-const struct bus_ops ata_ops = { ports_read, ports_write };
-const struct bus_ops ata_control_ops = { control_read, control_write };
+const struct bus_ops ata_ops = {
+	.read = ports_read, .write = ports_write,
+	.read_block = data_read_block, .write_block = data_write_block,
+};
+const struct bus_ops ata_control_ops = {
+	.read = control_read, .write = control_write,
+};

@@ -220,7 +220,7 @@ static void bm_write(void *dev, uint64_t offset, unsigned int size,
 			      (uint8_t)value);
 }
 
-static const struct bus_ops bm_ops = { bm_read, bm_write };
+static const struct bus_ops bm_ops = { .read = bm_read, .write = bm_write };
 
 /* ---- the function ---- */
 

@@ -170,8 +170,8 @@ static void dma_write(void *dev, uint64_t offset, unsigned int size,
 		start_dma(f, swap(value, 8));
 }
 
-const struct bus_ops fwcfg_ops = { port_read, port_write };
-const struct bus_ops fwcfg_dma_ops = { dma_read, dma_write };
+const struct bus_ops fwcfg_ops = { .read = port_read, .write = port_write };
+const struct bus_ops fwcfg_dma_ops = { .read = dma_read, .write = dma_write };
 
 /* ---- contents ---- */
 

@@ -278,7 +278,7 @@ static void hpet_write(void *dev, uint64_t offset, unsigned int size,
 	write_reg(h, reg, (old & ~mask) | (value << shift & mask));
 }
 
-const struct bus_ops hpet_ops = { hpet_read, hpet_write };
+const struct bus_ops hpet_ops = { .read = hpet_read, .write = hpet_write };
 
 int hpet_init(struct hpet *h, struct evloop *loop)
 {

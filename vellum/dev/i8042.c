@@ -204,10 +204,10 @@ static void cf9_write(void *dev, uint64_t offset, unsigned int size,
 		k->reset(k->opaque);
 }
 
-const struct bus_ops i8042_data_ops = { data_read, data_write };
-const struct bus_ops i8042_command_ops = { command_read, command_write };
-const struct bus_ops port92_ops = { port92_read, port92_write };
-const struct bus_ops reset_control_ops = { cf9_read, cf9_write };
+const struct bus_ops i8042_data_ops = { .read = data_read, .write = data_write };
+const struct bus_ops i8042_command_ops = { .read = command_read, .write = command_write };
+const struct bus_ops port92_ops = { .read = port92_read, .write = port92_write };
+const struct bus_ops reset_control_ops = { .read = cf9_read, .write = cf9_write };
 
 void i8042_reset(struct i8042 *k)
 {

@@ -61,9 +61,9 @@ static void page_write(void *dev, uint64_t offset, unsigned int size,
 	((uint8_t *)dev)[offset] = (uint8_t)value;
 }
 
-const struct bus_ops dma8237_ops = { dma_read, dma_write };
-const struct bus_ops dma_page_ops = { page_read, page_write };
-const struct bus_ops apm_ops = { page_read, page_write };
+const struct bus_ops dma8237_ops = { .read = dma_read, .write = dma_write };
+const struct bus_ops dma_page_ops = { .read = page_read, .write = page_write };
+const struct bus_ops apm_ops = { .read = page_read, .write = page_write };
 
 void isa_reset(struct isa *isa)
 {

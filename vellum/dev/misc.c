@@ -67,7 +67,7 @@ static void debug_exit_write(void *dev, uint64_t offset, unsigned int size,
 	m->debug_exit(m->opaque, (uint32_t)value);
 }
 
-const struct bus_ops post_ops = { post_read, post_write };
-const struct bus_ops debugcon_ops = { debugcon_read, debugcon_write };
-const struct bus_ops pvpanic_ops = { pvpanic_read, pvpanic_write };
-const struct bus_ops debug_exit_ops = { debug_exit_read, debug_exit_write };
+const struct bus_ops post_ops = { .read = post_read, .write = post_write };
+const struct bus_ops debugcon_ops = { .read = debugcon_read, .write = debugcon_write };
+const struct bus_ops pvpanic_ops = { .read = pvpanic_read, .write = pvpanic_write };
+const struct bus_ops debug_exit_ops = { .read = debug_exit_read, .write = debug_exit_write };

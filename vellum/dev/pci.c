@@ -222,9 +222,9 @@ static void ecam_write(void *dev, uint64_t offset, unsigned int size,
 			     value);
 }
 
-const struct bus_ops pci_address_ops = { address_read, address_write };
-const struct bus_ops pci_data_ops = { data_read, data_write };
-const struct bus_ops pci_ecam_ops = { ecam_read, ecam_write };
+const struct bus_ops pci_address_ops = { .read = address_read, .write = address_write };
+const struct bus_ops pci_data_ops = { .read = data_read, .write = data_write };
+const struct bus_ops pci_ecam_ops = { .read = ecam_read, .write = ecam_write };
 
 /* ---- building ---- */
 

@@ -198,7 +198,7 @@ static void table_write(void *dev, uint64_t offset, unsigned int size,
 	update_vector(d, &d->vector[offset / MSIX_ENTRY]);
 }
 
-static const struct bus_ops table_ops = { table_read, table_write };
+static const struct bus_ops table_ops = { .read = table_read, .write = table_write };
 
 /* ---- for the devices ---- */
 

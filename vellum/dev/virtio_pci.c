@@ -357,7 +357,7 @@ static void bar_write(void *dev, uint64_t offset, unsigned int size,
 	pthread_mutex_unlock(d->io_lock);
 }
 
-static const struct bus_ops bar_ops = { bar_read, bar_write };
+static const struct bus_ops bar_ops = { .read = bar_read, .write = bar_write };
 
 /* ---- configuration space ---- */
 

@@ -79,10 +79,21 @@ static const char *const ignored[] = {
 	"cr_intercept", "dr_intercept",
 };
 
+#define SEEN_MAX	64
+#define NAMES_MAX	1024
+
+/* A file may hold several listings, before and after: a name that comes again begins one. */
+struct part {
+	unsigned listing, vcpu;
+};
+
 struct listing {
 	struct dump *d;
-	unsigned vcpu;			/* the one that is read */
-	unsigned seen[64], n_seen;
+	struct part wanted, seen[SEEN_MAX];
+	unsigned n_seen;
+	unsigned now;			/* which listing the line belongs to */
+	uint32_t name[NAMES_MAX];	/* hashes of the names that it has had */
+	unsigned n_names;
 	bool svm;
 };
 
@@ -233,15 +244,38 @@ static bool is_ignored(const char *name, size_t n)
 	return false;
 }
 
-static void note_vcpu(struct listing *l, unsigned vcpu)
+static uint32_t hash(const char *name, size_t n, unsigned vcpu)
 {
+	uint32_t h = 2166136261u ^ vcpu;
+
+	while (n--)
+		h = (h ^ (unsigned char)*name++) * 16777619u;
+	return h;
+}
+
+/* Moves on to the next listing where this name has been there already. */
+static void note_name(struct listing *l, const char *name, size_t n, unsigned vcpu)
+{
+	uint32_t h = hash(name, n, vcpu);
 	unsigned i;
 
-	for (i = 0; i < l->n_seen; i++)
-		if (l->seen[i] == vcpu)
+	/* host_rip stands there twice in old ones. */
+	if (!is_field(name, n) || is(name, n, "host_rip"))
+		return;
+	for (i = 0; i < l->n_names && l->name[i] != h; i++)
+		;
+	/* Among the first few it is a contradiction, not a listing. */
+	if (i < l->n_names) {
+		if (l->n_names < 8)
 			return;
-	if (l->n_seen < sizeof(l->seen) / sizeof(l->seen[0]))
-		l->seen[l->n_seen++] = vcpu;
+		l->now++;
+		l->n_names = 0;
+	}
+	if (l->n_names < NAMES_MAX)
+		l->name[l->n_names++] = h;
+	if (!is(name, n, "rip") || l->n_seen == SEEN_MAX)
+		return;
+	l->seen[l->n_seen++] = (struct part){ l->now, vcpu };
 }
 
 /* "name[0]   value"; false: it isn't of that form. */
@@ -273,7 +307,10 @@ static void take_line(struct listing *l, const char *line, size_t length)
 	const char *value;
 	size_t name;
 
-	if (!split(line, length, &name, &vcpu, &value) || vcpu != l->vcpu)
+	if (!split(line, length, &name, &vcpu, &value))
+		return;
+	note_name(l, line, name, vcpu);
+	if (vcpu != l->wanted.vcpu || l->now != l->wanted.listing)
 		return;
 	if (!is_field(line, name) && is_ignored(line, name))
 		return;
@@ -326,13 +363,15 @@ bool dump_parse_bhyve(struct dump *d, const char *text, unsigned nth)
 	d->s.vendor = l.svm ? EXPLAIN_SVM : EXPLAIN_VMX;
 	for (p = text; scan_line(&p, &line, &length);) {
 		line = skip_blanks(line, &length);
-		if (split(line, length, &name, &vcpu, &value) && is(line, name, "rip"))
-			note_vcpu(&l, vcpu);
+		if (split(line, length, &name, &vcpu, &value))
+			note_name(&l, line, name, vcpu);
 	}
 	d->dumps = l.n_seen ? l.n_seen : 1;
 	if (nth > d->dumps)
 		return dump_refuse(d, "there is no dump %u in it, only %u", nth, d->dumps);
-	l.vcpu = l.n_seen ? l.seen[nth - 1] : 0;
+	if (l.n_seen)
+		l.wanted = l.seen[nth - 1];
+	l.n_seen = l.n_names = l.now = 0;
 	for (p = text; scan_line(&p, &line, &length);) {
 		line = skip_blanks(line, &length);
 		take_line(&l, line, length);

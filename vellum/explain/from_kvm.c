@@ -6,6 +6,7 @@
 
 #include <cpuid.h>
 
+#include "from_vmm.h"
 #include "insn.h"
 #include "render.h"
 
@@ -53,19 +54,6 @@ static const struct kvm_segment *segment(const struct kvm_sregs *sr, unsigned n)
 	};
 
 	return segs[n];
-}
-
-static void take_gprs(struct explain_state *s, const struct kvm_regs *r, uint64_t cr2)
-{
-	const uint64_t gprs[GPR_COUNT] = {
-		r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi,
-		r->r8, r->r9, r->r10, r->r11, r->r12, r->r13, r->r14, r->r15,
-	};
-
-	memcpy(s->gpr, gprs, sizeof(gprs));
-	s->gpr_known = 0xffff;
-	s->cr2 = cr2;
-	s->cr2_known = true;
 }
 
 /* The controls that every kernel side sets, and what VMX adds to the guest's registers. */
@@ -156,6 +144,16 @@ static void from_svm(struct explain_state *s, const struct explain_kvm *k)
 				 k->why == EXPLAIN_SHUTDOWN ? EXIT_SHUTDOWN : EXIT_INVALID);
 }
 
+void explain_fill_kvm(struct explain_state *s, const struct explain_kvm *k)
+{
+	s->guest_only = true;
+	explain_take_registers(s, k->regs, k->sregs->cr2);
+	if (k->amd)
+		from_svm(s, k);
+	else
+		from_vmx(s, k);
+}
+
 bool explain_from_kvm_state(FILE *out, const struct explain_kvm *k)
 {
 	struct live *l = calloc(1, sizeof(*l));
@@ -163,15 +161,10 @@ bool explain_from_kvm_state(FILE *out, const struct explain_kvm *k)
 
 	if (!l)
 		return false;
-	l->s.guest_only = true;
 	l->s.phys_bits = k->phys_bits;
 	l->s.read_physical = k->read;
 	l->s.read_arg = k->arg;
-	take_gprs(&l->s, k->regs, k->sregs->cr2);
-	if (k->amd)
-		from_svm(&l->s, k);
-	else
-		from_vmx(&l->s, k);
+	explain_fill_kvm(&l->s, k);
 	insn_examine(&l->s);
 	explain(&l->s, &l->r);
 	found = report_found(&l->r);

@@ -19,6 +19,8 @@ enum explain_why {
 	EXPLAIN_FAIL_ENTRY,	/* KVM_EXIT_FAIL_ENTRY */
 };
 
+struct explain_state;
+
 struct explain_kvm {
 	enum explain_why why;
 	bool amd;			/* the host's CPU: whose manual's checks count */
@@ -36,6 +38,9 @@ struct explain_kvm {
  * is only linted prints nothing.
  */
 bool explain_from_kvm_state(FILE *out, const struct explain_kvm *k);
+
+/* The snapshot alone: the guest's part of it, memory aside. */
+void explain_fill_kvm(struct explain_state *s, const struct explain_kvm *k);
 
 /* Is this machine's CPU AMD's (or Hygon's)? */
 bool explain_host_is_amd(void);

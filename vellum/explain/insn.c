@@ -235,6 +235,25 @@ static void take_segment_load(struct examined *x, csh handle)
 	i->selector = (u16)v;
 }
 
+/* A jump through memory reads it first: not followed beyond that. */
+static void take_target(struct examined *x, csh handle)
+{
+	const cs_x86_op *op = &x->x86->operands[0];
+	struct explain_insn *i = &x->s->insn;
+
+	if (x->x86->op_count == 1 && op->type == X86_OP_IMM) {
+		i->jumps = true;
+		i->target = (uint64_t)op->imm;
+		if (x->bits != 64)
+			i->target &= x->bits == 16 ? 0xffff : 0xffffffff;
+	} else if (x->x86->op_count == 1 && op->type == X86_OP_REG &&
+		   read_register(x, handle, op->reg, &i->target)) {
+		i->jumps = true;
+	} else {
+		i->certain = false;
+	}
+}
+
 static void take_far_jump(struct examined *x)
 {
 	const cs_x86_op *op = x->x86->operands;
@@ -262,6 +281,15 @@ static bool moves_system_register(const struct examined *x)
 	return false;
 }
 
+/* Those that check what they load: from memory or a table, not followed. */
+static void take_operand_of(struct explain_insn *i, unsigned id)
+{
+	if (id == X86_INS_LTR || id == X86_INS_LLDT)
+		i->depends = "the descriptor that it loads";
+	else if (id == X86_INS_LMSW)
+		i->depends = "the value";
+}
+
 static void take_kind(struct examined *x, csh handle)
 {
 	struct explain_insn *i = &x->s->insn;
@@ -284,8 +312,21 @@ static void take_kind(struct examined *x, csh handle)
 		break;
 	case X86_INS_HLT: case X86_INS_LGDT: case X86_INS_LIDT: case X86_INS_LLDT:
 	case X86_INS_LTR: case X86_INS_LMSW: case X86_INS_CLTS: case X86_INS_INVD:
-	case X86_INS_WBINVD: case X86_INS_INVLPG: case X86_INS_RDMSR: case X86_INS_WRMSR:
+	case X86_INS_WBINVD: case X86_INS_INVLPG:
 		i->privileged = true;
+		take_operand_of(i, x->insn->id);
+		break;
+	case X86_INS_RDMSR: case X86_INS_WRMSR:
+		i->privileged = i->msr = true;
+		i->depends = x->insn->id == X86_INS_RDMSR ? "whether the MSR is there" :
+			     "the MSR and the value";
+		break;
+	case X86_INS_XSETBV:
+		i->privileged = true;
+		i->depends = "the value and CR4.OSXSAVE";
+		break;
+	case X86_INS_JMP: case X86_INS_CALL:
+		take_target(x, handle);
 		break;
 	case X86_INS_LJMP: case X86_INS_LCALL:
 		take_far_jump(x);
@@ -298,6 +339,8 @@ static void take_kind(struct examined *x, csh handle)
 		break;
 	case X86_INS_MOV:
 		i->privileged = moves_system_register(x);
+		if (i->privileged)
+			i->depends = "the value and the register";
 		take_segment_load(x, handle);
 		break;
 	default:

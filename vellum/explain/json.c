@@ -57,12 +57,13 @@ static void take_fields(struct dump *d, json_t *fields)
 	json_t *value;
 	uint64_t v;
 
+	/* {"value": ...} is what vellum vmcs --json writes. */
 	json_object_foreach(fields, name, value) {
 		int i = find_field(d, name);
 
 		if (i < 0)
 			dump_unknown(d, name, strlen(name));
-		else if (!number(value, &v))
+		else if (!number(json_is_object(value) ? json_object_get(value, "value") : value, &v))
 			dump_remark(d, "%.48s is no number", name);
 		else if (d->s.vendor == EXPLAIN_VMX)
 			dump_set(d, vmcs_fields[i].encoding, v, vmcs_fields[i].name);
@@ -217,9 +218,9 @@ static bool take_root(struct dump *d, json_t *root)
 	if (!vendor || !json_is_object(fields))
 		return dump_refuse(d, "JSON, but not a state: it needs \"vendor\" (\"vmx\" or "
 				   "\"svm\") and \"fields\" (docs/explain.md)");
-	if (!strcmp(vendor, "svm"))
+	if (!strcasecmp(vendor, "svm"))
 		d->s.vendor = EXPLAIN_SVM;
-	else if (strcmp(vendor, "vmx"))
+	else if (strcasecmp(vendor, "vmx"))
 		return dump_refuse(d, "\"vendor\" is \"%.32s\": write \"vmx\" or \"svm\"", vendor);
 	take_fields(d, fields);
 	take_gprs(d, json_object_get(root, "gpr"));

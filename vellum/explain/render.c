@@ -170,14 +170,10 @@ static void print_findings(FILE *out, const struct explain_state *s, const struc
 			 "taken is what the architecture defines, with 48 linear-address bits.");
 }
 
-static void print_chain(FILE *out, const struct explain_report *r)
+static void print_steps(FILE *out, const struct explain_report *r)
 {
 	unsigned i;
 
-	fputs("\nWhy it shut down\n\n", out);
-	labelled(out, 2, "", "%s", r->conclusion);
-	if (r->n_steps)
-		fputs("\nThe chain of exceptions\n\n", out);
 	for (i = 0; i < r->n_steps; i++) {
 		const struct explain_step *step = &r->step[i];
 		char label[16], error[32] = "";
@@ -192,6 +188,15 @@ static void print_chain(FILE *out, const struct explain_report *r)
 			labelled(out, 0, label, "%s%s", explain_vector_name(step->vector), error);
 		labelled(out, 4, "Delivery: ", "%s.", step->delivery);
 	}
+}
+
+static void print_chain(FILE *out, const struct explain_report *r)
+{
+	fputs("\nWhy it shut down\n\n", out);
+	labelled(out, 2, "", "%s", r->conclusion);
+	if (r->n_steps)
+		fputs("\nThe chain of exceptions\n\n", out);
+	print_steps(out, r);
 }
 
 /* Fields that get the same value for the same reason stand together. */
@@ -288,4 +293,16 @@ void report_text(FILE *out, const struct explain_state *s, const struct explain_
 			 "need fields which aren't there, and what only the CPU knows (its capability "
 			 "MSRs, memory behind addresses).");
 	print_unchecked(out, s, r, verbose);
+}
+
+void report_lint(FILE *out, const struct explain_state *s, const struct explain_report *r)
+{
+	print_findings(out, s, r);
+	if (r->n_steps) {
+		fprintf(out, "\nThe first instruction raises an exception%s\n\n",
+			r->verdict == VERDICT_SHUTDOWN ? ", and it ends in a triple fault" : "");
+		print_steps(out, r);
+		print_advice(out, r);
+	}
+	print_unchecked(out, s, r, false);
 }

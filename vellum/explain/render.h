@@ -25,4 +25,7 @@ bool report_field_value(const struct explain_state *s, unsigned field, uint64_t 
 /* What a verdict is: for JSON and tests. */
 const char *report_verdict(const struct explain_report *r);
 
+/* What explain_lint() found. */
+void report_lint(FILE *out, const struct explain_state *s, const struct explain_report *r);
+
 #endif

@@ -185,4 +185,4 @@ static uint64_t flash_read(void *dev, uint64_t at, unsigned int size)
 	}
 }
 
-const struct bus_ops flash_ops = { flash_read, flash_write };
+const struct bus_ops flash_ops = { .read = flash_read, .write = flash_write };

@@ -53,7 +53,7 @@ static void rom_write(void *dev, uint64_t at, unsigned int size,
 	(void)dev, (void)at, (void)size, (void)value;
 }
 
-static const struct bus_ops rom_ops = { rom_read, rom_write };
+static const struct bus_ops rom_ops = { .read = rom_read, .write = rom_write };
 
 static unsigned int region_at(uint64_t gpa)
 {
@@ -91,7 +91,7 @@ static void pam_write(void *dev, uint64_t at, unsigned int size,
 		memcpy(to, &value, size);
 }
 
-static const struct bus_ops pam_ops = { pam_read, pam_write };
+static const struct bus_ops pam_ops = { .read = pam_read, .write = pam_write };
 
 /* ---- slots ---- */
 

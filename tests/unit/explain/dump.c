@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Saved dumps of every format, from tests/data/explain, and what they are said to show. */
+#include <ctype.h>
+#include <glob.h>
+
 #include "fixture.h"
 
 #include "../../../vellum/explain/insn.h"
@@ -12,7 +15,7 @@ static char *load(const char *name, size_t *size)
 	char path[256], *text;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "tests/data/explain/%s", name);
+	snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "tests/data/explain/", name);
 	f = fopen(path, "r");
 	if (!f)
 		fail_msg("%s: run from the top of the tree", path);
@@ -111,6 +114,20 @@ static void the_triple_fault_of_2012(void **unused)
 }
 
 /* Before its first run: no exit, but an entry would fail without unrestricted guest. */
+/* As its author published them: both listings in one text. The one that failed counts. */
+static void both_listings_of_2012(void **unused)
+{
+	(void)unused;
+	assert_true(parse("vmmctl-2012-both.txt", 0));
+	assert_int_equal(dump.dumps, 2);
+	assert_int_equal(dump.nth, 2);
+	assert_true(report.triple_fault);
+	assert_int_equal(get(&dump.s, F_GUEST_CR0), 0x30);
+	assert_int_equal(report.n_findings, 0);
+	assert_true(parse("vmmctl-2012-both.txt", 1));
+	assert_int_equal(get(&dump.s, F_GUEST_CR0), 0x20);
+}
+
 static void the_state_before_it(void **unused)
 {
 	(void)unused;
@@ -335,6 +352,16 @@ static void json_that_is_wrong(void **unused)
 	assert_int_equal(dump.n_remarks, 4);
 }
 
+/* What vellum vmcs --json writes. */
+static void our_own_json(void **unused)
+{
+	(void)unused;
+	assert_true(parse_text("{\"vm\": \"x\", \"vendor\": \"VMX\", \"fields\": {\"GUEST_CR4\": "
+			       "{\"title\": \"Guest CR4\", \"value\": \"0x20\", \"decoded\": \"PAE\"}}}"));
+	assert_int_equal(dump.n_remarks, 0);
+	VIOLATES("guest.cr4");
+}
+
 static void contradictions_and_absurd_values(void **unused)
 {
 	(void)unused;
@@ -409,10 +436,87 @@ static int tidy(void **unused)
 	return 0;
 }
 
+/* -- tests/data/explain/cases ------------------------------------------------------------- */
+
+/* "# expect: RULE RULE": just these, in any order. */
+static void expect_rules(const char *name, char *list)
+{
+	unsigned n = 0;
+	char *word, *rest = NULL;
+
+	for (word = strtok_r(list, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+		n++;
+		if (!finds(&report, word)) {
+			print_findings(&report);
+			fail_msg("%s: %s is not found", name, word);
+		}
+	}
+	if (n == report.n_findings)
+		return;
+	print_findings(&report);
+	fail_msg("%s: %u findings, wanted %u", name, report.n_findings, n);
+}
+
+/* The report as one line. */
+static char *one_line(void)
+{
+	char *text = NULL, *from, *to;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	report_text(f, &dump.s, &report, &dump, true);
+	fclose(f);
+	for (from = to = text; *from; from++)
+		if (!isspace((unsigned char)*from) || (to > text && to[-1] != ' '))
+			*to++ = isspace((unsigned char)*from) ? ' ' : *from;
+	*to = 0;
+	return text;
+}
+
+static void run_case(const char *path)
+{
+	static char line[4096];
+	char *text, *end;
+	FILE *f;
+
+	assert_true(parse(path, 0));
+	if (dump.n_remarks || dump.unknown)
+		fail_msg("%s: %s%s", path, dump.remark[0], dump.unknown_name[0]);
+	text = one_line();
+	f = fopen(path, "r");
+	while (fgets(line, sizeof(line), f) && line[0] == '#') {
+		end = line + strcspn(line, "\n");
+		*end = 0;
+		if (!strncmp(line, "# expect:", 9))
+			expect_rules(path, line + 9);
+		else if (!strncmp(line, "# says: ", 8) && !strcasestr(text, line + 8))
+			fail_msg("%s: it doesn't say \"%s\" but %s", path, line + 8, text);
+	}
+	fclose(f);
+	free(text);
+}
+
+/* Invented dumps with one known cause, or several, or none: just these are named. */
+static void dumps_with_known_causes(void **unused)
+{
+	glob_t files;
+	size_t i;
+
+	(void)unused;
+	assert_int_equal(glob("tests/data/explain/cases/*.txt", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 90);
+	for (i = 0; i < files.gl_pathc; i++)
+		run_case(files.gl_pathv[i]);
+	print_message("# %zu dumps\n", files.gl_pathc);
+	globfree(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(dumps_with_known_causes),
 		cmocka_unit_test(the_triple_fault_of_2012),
+		cmocka_unit_test(both_listings_of_2012),
 		cmocka_unit_test(the_state_before_it),
 		cmocka_unit_test(the_advice_cures_it),
 		cmocka_unit_test(newer_bhyvectl),
@@ -428,6 +532,7 @@ int main(void)
 		cmocka_unit_test(qemu_registers_alone),
 		cmocka_unit_test(json_states),
 		cmocka_unit_test(json_that_is_wrong),
+		cmocka_unit_test(our_own_json),
 		cmocka_unit_test(contradictions_and_absurd_values),
 		cmocka_unit_test(others_dumps_are_refused_by_name),
 		cmocka_unit_test(reports_can_be_printed),

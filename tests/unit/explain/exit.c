@@ -51,7 +51,7 @@ static void qualifications(void **unused)
 		{ 36, 1, "was armed" },
 		{ 44, 0x10b0, "a linear write at offset 0xb0" },
 		{ 45, 0x31, "vector 49" },
-		{ 48, 0x182, "A data write at guest-physical 0xfee000b0 (linear 0xffffff" },
+		{ 48, 0x182, "A write at guest-physical 0xfee000b0 (linear 0xffffff" },
 		{ 48, 0x84, "while the CPU walked the guest's page tables" },
 		{ 48, 0x18a, "EPT allows only read there" },
 		{ 49, 0, "illegal setting" },

@@ -164,6 +164,19 @@ static void read_data(unsigned int base, uint8_t *to, unsigned int len)
 	}
 }
 
+/* As REP INSW does it: 100 words are asked for, whatever is left. */
+static void read_string(unsigned int base, uint8_t *to, unsigned int len)
+{
+	while (len) {
+		unsigned int n = bus_read_block(&w.io, base, 2, 100, to);
+
+		assert_in_range(n, 1, 100);
+		assert_in_range(2 * n, 2, len);
+		to += 2 * n;
+		len -= 2 * n;
+	}
+}
+
 static void command(unsigned int base, uint8_t cmd)
 {
 	out(base + 7, 1, cmd);
@@ -211,7 +224,8 @@ static void test_identify(void **state)
 	assert_int_equal(id[1], 0x85);
 }
 
-static void check_read(uint8_t cmd, unsigned int block)
+static void check_read(uint8_t cmd, unsigned int block,
+		       void (*get)(unsigned int, uint8_t *, unsigned int))
 {
 	unsigned int i, n = 200;
 	uint8_t buf[512];
@@ -222,7 +236,7 @@ static void check_read(uint8_t cmd, unsigned int block)
 		if (i % block == 0)
 			assert_int_equal(wait_ready(0x1f0) & 0x89,
 					 ATA_STATUS_DRQ);
-		read_data(0x1f0, buf, 512);
+		get(0x1f0, buf, 512);
 		assert_int_equal(buf[0], (5 + i) & 0xff);
 		assert_int_equal(buf[511], (5 + i) & 0xff);
 	}
@@ -232,11 +246,41 @@ static void check_read(uint8_t cmd, unsigned int block)
 static void test_pio_read(void **state)
 {
 	(void)state;
-	check_read(0x20, 1);
-	check_read(0xc4, 16);
+	check_read(0x20, 1, read_data);
+	check_read(0xc4, 16, read_data);
 	out(0x1f2, 1, 4);
 	command(0x1f0, 0xc6);
-	check_read(0xc4, 4);
+	check_read(0xc4, 4, read_data);
+}
+
+static void test_strings(void **state)
+{
+	uint8_t buf[512], back[512];
+	unsigned int i, n, done = 0;
+
+	(void)state;
+	check_read(0x20, 1, read_string);
+	/* Nothing is due, or not that way: elements go one by one. */
+	assert_int_equal(bus_read_block(&w.io, 0x1f0, 2, 100, buf), 0);
+	assert_int_equal(bus_read_block(&w.io, 0x1f1, 1, 100, buf), 0);
+	assert_int_equal(bus_read_block(&w.io, 0x3f6, 1, 100, buf), 0);
+	for (i = 0; i < 512; i++)
+		buf[i] = (uint8_t)(i * 7);
+	address(0x1f0, 9, 1);
+	command(0x1f0, 0x30);
+	assert_int_equal(wait_ready(0x1f0) & 0x89, ATA_STATUS_DRQ);
+	assert_int_equal(bus_read_block(&w.io, 0x1f0, 2, 100, back), 0);
+	while (done < 512) {
+		n = bus_write_block(&w.io, 0x1f0, 4, 100, buf + done);
+		assert_in_range(n, 1, (512 - done) / 4);
+		done += 4 * n;
+	}
+	assert_int_equal(wait_ready(0x1f0), 0x50);
+	address(0x1f0, 9, 1);
+	command(0x1f0, 0x20);
+	assert_int_equal(wait_ready(0x1f0) & 0x89, ATA_STATUS_DRQ);
+	read_string(0x1f0, back, 512);
+	assert_memory_equal(buf, back, 512);
 }
 
 static void test_chs_read(void **state)
@@ -409,7 +453,7 @@ static void test_reset_while_busy(void **state)
 		assert_int_equal(in(0x1f7, 1), 0x50);
 		out(w.bm, 1, 0);
 	}
-	check_read(0x20, 1);
+	check_read(0x20, 1, read_data);
 }
 
 /* ---- CD ---- */
@@ -564,6 +608,7 @@ int main(void)
 		T(test_signatures),
 		T(test_identify),
 		T(test_pio_read),
+		T(test_strings),
 		T(test_chs_read),
 		T(test_pio_write_lba48),
 		T(test_beyond_the_end),

@@ -33,7 +33,7 @@ static void probe_write(void *dev, uint64_t offset, unsigned int size,
 	p->writes++;
 }
 
-static const struct bus_ops probe_ops = { probe_read, probe_write };
+static const struct bus_ops probe_ops = { .read = probe_read, .write = probe_write };
 
 static int add(struct bus *bus, uint64_t base, uint64_t len, unsigned int width,
 	       struct probe *p)

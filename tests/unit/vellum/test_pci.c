@@ -76,7 +76,7 @@ static void reg_write(void *dev, uint64_t at, unsigned int size, uint64_t v)
 	*(uint32_t *)dev = (uint32_t)v;
 }
 
-static const struct bus_ops reg_ops = { reg_read, reg_write };
+static const struct bus_ops reg_ops = { .read = reg_read, .write = reg_write };
 
 static void add(struct bus *bus, uint64_t base, uint64_t len,
 		const struct bus_ops *ops, void *dev)
