@@ -24,7 +24,10 @@ static void need_xsave(struct machine *m)
 	need(cpu_has(1, 0, 2, 26) && cpu_has(1, 0, 2, 28), "AVX");
 }
 
-/* All of XCR0 is there, says user space; the host's CPU does not think so. */
+/*
+ * All of XCR0 is there, says user space; the host's CPU does not think so. Stock KVM
+ * refuses to hear of AMX (17, 18) without a permission.
+ */
 static void lie_about_xcr0(struct machine *m)
 {
 	struct kvm_cpuid2 *c = supported_cpuid();
@@ -33,7 +36,7 @@ static void lie_about_xcr0(struct machine *m)
 	need_xsave(m);
 	for (i = 0; i < c->nent; i++)
 		if (c->entries[i].function == 0xd && !c->entries[i].index)
-			c->entries[i].eax = c->entries[i].edx = ~0u;
+			c->entries[i].eax = c->entries[i].edx = ~(3u << 17);
 	set_cpuid(m, c);
 }
 
