@@ -150,6 +150,7 @@ static void test_what_is_not_remembered(void **state)
 	/* Outside of 64-bit mode. */
 	f->seg[SEG_CS].ar &= ~AR_L;
 	f->seg[SEG_CS].ar |= AR_DB;
+	f->seg[SEG_DS] = (struct x86_seg){ 0, 0xffffffff, 0xc093, 16 };
 	v->efer = 0;
 	v->cr0 = CR0_PE;
 	v->cr4 = 0;
