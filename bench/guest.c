@@ -25,8 +25,12 @@ typedef unsigned long u64;
 #define IOAPIC		0xfec00000ul
 #define LAPIC		0xfee00000ul
 #define CR0_WP		0x10000ul
+#define FRESH		0x2000000ul	/* memory that nobody has touched, ... */
+#define FRESH_SIZE	0x1000000ul	/* ... 16 MiB */
+#define PAGE		0x1000ul
 
 extern u64 irqs_taken;
+extern const char only_row[16];	/* if not empty: run this row alone, for ever */
 void irq_xapic(void);
 void irq_x2apic(void);
 void irq_bad(void);
@@ -209,10 +213,26 @@ static u64 least(void (*op)(void))
 	return best;
 }
 
+static int is_only_row(const char *name)
+{
+	u32 i;
+
+	for (i = 0; name[i] && name[i] == only_row[i]; i++)
+		;
+	return name[i] == only_row[i];
+}
+
 static void measure(const char *name, void (*op)(void))
 {
-	u64 taken = least(op), empty = least(op_nothing);
+	u64 taken, empty;
 
+	if (is_only_row(name))
+		for (;;)
+			op();
+	if (only_row[0])
+		return;
+	taken = least(op);
+	empty = least(op_nothing);
 	put_text(name);
 	put_text(" ");
 	put_number(taken > empty ? taken - empty : 0);
@@ -225,12 +245,25 @@ static void measure_irq(const char *name, void (*op)(void))
 	u64 before = irqs_taken;
 
 	measure(name, op);
-	if (irqs_taken - before != ROUNDS * (LOOPS + 1)) {
+	if (!only_row[0] && irqs_taken - before != ROUNDS * (LOOPS + 1)) {
 		put_text("error: lost interrupts in ");
 		put_text(name);
 		put_text("\n");
 		out8(0xf4, 3);
 	}
+}
+
+/* The first write to each page of fresh memory: what all of them cost. */
+static void measure_fresh(void)
+{
+	volatile u8 *p = (volatile u8 *)FRESH;
+	u64 i, begin = rdtsc();
+
+	for (i = 0; i < FRESH_SIZE; i += PAGE)
+		p[i] = 1;
+	put_text("fresh-16m ");
+	put_number(rdtsc() - begin);
+	put_text("\n");
 }
 
 static void set_gate(u32 vector, void (*handler)(void))
@@ -271,6 +304,7 @@ void bench_main(void)
 	cpuid(1, has);
 	load_idt();
 	mask_pics();
+	measure_fresh();
 	measure("cpuid", op_cpuid);
 	measure("vmcall", op_vmcall);
 	measure("rdmsr", op_rdmsr);

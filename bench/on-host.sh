@@ -5,9 +5,14 @@
 # KVM, then on vmm.ko. Each line of results begins with "bench: ".
 #
 # on-host.sh intel|amd "COMMAND LINE" MEMORY
+# Linux is booted only if its image /root/entry is there.
 set -u
 vendor=$1 cmdline=$2 memory=$3
 modules=/lib/modules-rig
+thp=/sys/kernel/mm/transparent_hugepage/enabled
+cgroup=/sys/fs/cgroup/bench
+echo always >$thp
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 
 load() {
 	case $1 in
@@ -23,6 +28,29 @@ unload() {
 	esac
 }
 
+# What a VM costs the host besides the guest's memory, in KiB, at its prompt: what its
+# cgroup has, less the resident part of the largest mapping, which is that memory.
+host_memory() {
+	mkdir -p $cgroup
+	sh -c "echo 0 >$cgroup/cgroup.procs; exec vellum run --quiet --accel $2 --memory 128M \
+		--kernel /guest/vmlinux --initrd /guest/initrd \
+		--cmdline 'console=ttyS0 quiet rig.cmd=echo,up;sleep,1000'" \
+		</dev/null >/root/out 2>/root/err &
+	waited=0
+	until grep -q '^up' /root/out || [ $waited = 100 ]; do
+		sleep 1
+		waited=$((waited + 1))
+	done
+	vm=$(head -n 1 $cgroup/cgroup.procs)
+	guest=$(awk '/^Size:/ { size = $2 } /^Rss:/ && size > most { most = size; rss = $2 }
+		END { print rss }' "/proc/$vm/smaps")
+	all=$(cat $cgroup/memory.current)
+	kill "$vm"
+	wait
+	rmdir $cgroup
+	echo "bench: $1 host-memory-kib $((all / 1024 - guest))"
+}
+
 # one NAME ACCELERATOR
 one() {
 	vellum run --quiet --accel "$2" --memory 64M --flat /root/bench.bin@0x100000 \
@@ -30,6 +58,13 @@ one() {
 	status=$?
 	sed "s/^/bench: $1 /" /root/out
 	[ $status = 0 ] || { echo "bench: $1 failed $status"; cat /root/err; }
+	# The same without huge pages in the host: of it, the faults alone.
+	echo never >$thp
+	vellum run --quiet --accel "$2" --memory 64M --flat /root/bench.bin@0x100000 \
+		--entry 0x100000 2>&1 | sed -n "s/^fresh-16m/bench: $1 fresh-16m-small/p"
+	echo always >$thp
+	[ -e /root/entry ] || return
+	host_memory "$1" "$2"
 	# Until the kernel's first instruction: the loading of the same file, by a copy
 	# that only tells the time.
 	vellum run --quiet --debug-exit --accel "$2" --memory "$memory" \
@@ -46,6 +81,6 @@ one() {
 for module in kvm vmm; do
 	load $module
 	case $module in kvm) node=/dev/kvm ;; vmm) node=/dev/vmm/ctl ;; esac
-	one $module $node
+	one "$module" "$node"
 	unload $module || { echo "bench: $module failed rmmod"; exit 1; }
 done

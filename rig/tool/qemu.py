@@ -2,6 +2,7 @@
 """The emulated AMD host: QEMU's own emulation (TCG), which has SVM with nested paging."""
 import json
 import os
+import shlex
 import shutil
 import socket
 import struct
@@ -95,6 +96,7 @@ class Qemu:
                 "-mon", "chardev=qmp,mode=control"]
         for disk in self.opts.disk:
             argv += ["-drive", f"file={disk.replace(',', ',,')},if=ide,format=raw"]
+        argv += shlex.split(os.environ.get("RIG_QEMU", ""))
         if self.opts.icount is not None:
             argv += ["-icount", self.opts.icount]
         with open(self.path("qemu.out"), "wb") as out:
