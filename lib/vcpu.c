@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "libvmm.h"
@@ -69,9 +70,16 @@ void vmm_vcpu_destroy(struct vmm_vcpu *vcpu)
 	vcpu->fd = -1;
 }
 
+/* As ioctl(vcpu->fd, KVM_RUN, 0), without its wrapper: once for every exit. */
 int vmm_vcpu_run(struct vmm_vcpu *vcpu)
 {
-	return ioctl(vcpu->fd, KVM_RUN, 0) ? -errno : 0;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "0"((long)SYS_ioctl), "D"((long)vcpu->fd),
+			   "S"((long)KVM_RUN), "d"(0l)
+			 : "rcx", "r11", "memory");
+	return (int)ret;
 }
 
 static int vcpu_ioctl(const struct vmm_vcpu *vcpu, unsigned long req, void *p)

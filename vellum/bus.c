@@ -4,6 +4,9 @@
 
 #include "bus.h"
 
+/* Out of the way of the usual access. */
+#define RARE __attribute__((__noinline__))
+
 int bus_add(struct bus *bus, const struct bus_range *range)
 {
 	unsigned int i;
@@ -140,14 +143,12 @@ static unsigned int piece(const struct bus *bus, const struct bus_range *r,
 	return n;
 }
 
-/* The usual case: one device takes all of it at once. */
-static const struct bus_range *whole(struct bus *bus, uint64_t addr,
-				     unsigned int size)
+/* Does r take all of it at once? */
+static inline bool whole(const struct bus_range *r, uint64_t addr,
+			 unsigned int size)
 {
-	const struct bus_range *r = bus_find(bus, addr);
-
-	return r && size <= r->width && r->len - (addr - r->base) >= size ?
-	       r : NULL;
+	return r && holds(r, addr) && size <= r->width &&
+	       r->len - (addr - r->base) >= size;
 }
 
 static bool read_pieces(struct bus *bus, uint64_t addr, unsigned int size,
@@ -173,13 +174,25 @@ static bool read_pieces(struct bus *bus, uint64_t addr, unsigned int size,
 	return known;
 }
 
+static RARE bool read_elsewhere(struct bus *bus, uint64_t addr,
+				unsigned int size, uint64_t *value)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	if (!whole(r, addr, size))
+		return read_pieces(bus, addr, size, value);
+	*value = r->ops->read(r->dev, addr - r->base, size) & ones(size);
+	return true;
+}
+
+/* The usual case: the device that took the access before. */
 bool bus_read(struct bus *bus, uint64_t addr, unsigned int size,
 	      uint64_t *value)
 {
-	const struct bus_range *r = whole(bus, addr, size);
+	const struct bus_range *r = bus->last;
 
-	if (!r)
-		return read_pieces(bus, addr, size, value);
+	if (!whole(r, addr, size))
+		return read_elsewhere(bus, addr, size, value);
 	*value = r->ops->read(r->dev, addr - r->base, size) & ones(size);
 	return true;
 }
@@ -204,13 +217,24 @@ static bool write_pieces(struct bus *bus, uint64_t addr, unsigned int size,
 	return known;
 }
 
+static RARE bool write_elsewhere(struct bus *bus, uint64_t addr,
+				 unsigned int size, uint64_t value)
+{
+	const struct bus_range *r = bus_find(bus, addr);
+
+	if (!whole(r, addr, size))
+		return write_pieces(bus, addr, size, value);
+	r->ops->write(r->dev, addr - r->base, size, value & ones(size));
+	return true;
+}
+
 bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
 	       uint64_t value)
 {
-	const struct bus_range *r = whole(bus, addr, size);
+	const struct bus_range *r = bus->last;
 
-	if (!r)
-		return write_pieces(bus, addr, size, value);
+	if (!whole(r, addr, size))
+		return write_elsewhere(bus, addr, size, value);
 	r->ops->write(r->dev, addr - r->base, size, value & ones(size));
 	return true;
 }
@@ -218,9 +242,9 @@ bool bus_write(struct bus *bus, uint64_t addr, unsigned int size,
 unsigned int bus_read_block(struct bus *bus, uint64_t addr, unsigned int size,
 			    unsigned int count, void *buf)
 {
-	const struct bus_range *r = whole(bus, addr, size);
+	const struct bus_range *r = bus_find(bus, addr);
 
-	if (!r || !r->ops->read_block)
+	if (!whole(r, addr, size) || !r->ops->read_block)
 		return 0;
 	return r->ops->read_block(r->dev, addr - r->base, size, count, buf);
 }
@@ -228,9 +252,9 @@ unsigned int bus_read_block(struct bus *bus, uint64_t addr, unsigned int size,
 unsigned int bus_write_block(struct bus *bus, uint64_t addr, unsigned int size,
 			     unsigned int count, const void *buf)
 {
-	const struct bus_range *r = whole(bus, addr, size);
+	const struct bus_range *r = bus_find(bus, addr);
 
-	if (!r || !r->ops->write_block)
+	if (!whole(r, addr, size) || !r->ops->write_block)
 		return 0;
 	return r->ops->write_block(r->dev, addr - r->base, size, count, buf);
 }

@@ -68,8 +68,8 @@ void bus_close_window(struct bus *bus, const struct bus_range *window);
 const struct bus_range *bus_find(struct bus *bus, uint64_t addr);
 
 /*
- * An access as the CPU made it.  A piece that no range answers reads all-ones
- * and drops writes.  False if no range answered any piece of it.
+ * An access as the CPU made it; bits of @value above @size don't matter.  A
+ * piece that no range answers reads all-ones and drops writes.  False if no range answered any piece of it.
  */
 bool bus_read(struct bus *bus, uint64_t addr, unsigned int size,
 	      uint64_t *value);

@@ -10,6 +10,9 @@
 #include "traps.h"
 #include "why.h"
 
+/* Out of the way of the frequent exits, which then need next to no stack frame. */
+#define RARE __attribute__((__noinline__))
+
 static uint64_t guest_rip(struct vcpu *c)
 {
 	struct kvm_regs r;
@@ -17,12 +20,10 @@ static uint64_t guest_rip(struct vcpu *c)
 	return vmm_vcpu_get_regs(&c->v, &r) ? 0 : r.rip;
 }
 
-/* An access that nobody answers, under --strict-io.  Device lock held. */
-static void strict(struct vcpu *c, const char *space, bool write,
+/* An access that nobody answers under --strict-io.  Device lock held. */
+static RARE void strict(struct vcpu *c, const char *space, bool write,
 		   uint64_t addr, unsigned int size)
 {
-	if (!c->m->cfg->strict_io)
-		return;
 	machine_end(c->m, END_STRICT_IO, 0,
 		    "--strict-io: vCPU %u %s %u byte%s %s %s %#" PRIx64 " at RIP %#" PRIx64 ", and no device is there",
 		    c->v.index, write ? "wrote" : "read", size,
@@ -84,7 +85,7 @@ static void port_access(struct vcpu *c, uint8_t *data)
 		known = bus_read(&c->m->pio, run->io.port, size, &v);
 		put(data, size, v);
 	}
-	if (!known)
+	if (!known && c->m->cfg->strict_io)
 		strict(c, "I/O port", run->io.direction == KVM_EXIT_IO_OUT,
 		       run->io.port, size);
 }
@@ -111,7 +112,7 @@ static unsigned int string_access(struct vcpu *c, uint8_t *data,
 }
 
 /* String instructions come as one exit with up to a page of elements. */
-static void handle_io(struct vcpu *c)
+static RARE void handle_other_io(struct vcpu *c)
 {
 	struct machine *m = c->m;
 	struct kvm_run *run = c->v.run;
@@ -136,6 +137,29 @@ static void handle_io(struct vcpu *c)
 	} while (count);
 }
 
+static void handle_io(struct vcpu *c)
+{
+	struct machine *m = c->m;
+	const struct kvm_run *run = c->v.run;
+	uint32_t v;
+	bool drain;
+
+	if (run->io.direction != KVM_EXIT_IO_OUT || run->io.count != 1) {
+		handle_other_io(c);
+		return;
+	}
+	/* The bus looks at no more than the access has. */
+	__builtin_memcpy(&v, (const uint8_t *)run + run->io.data_offset, 4);
+	pthread_mutex_lock(m->lock);
+	if (!bus_write(&m->pio, run->io.port, run->io.size, v) &&
+	    m->cfg->strict_io)
+		strict(c, "I/O port", true, run->io.port, run->io.size);
+	drain = m->console->out_wanted;
+	pthread_mutex_unlock(m->lock);
+	if (drain)
+		console_drain(m->console);
+}
+
 static void handle_mmio(struct vcpu *c)
 {
 	struct kvm_run *run = c->v.run;
@@ -147,13 +171,13 @@ static void handle_mmio(struct vcpu *c)
 		size = sizeof(run->mmio.data);
 	pthread_mutex_lock(c->m->lock);
 	if (run->mmio.is_write) {
-		known = bus_write(&c->m->mmio, addr, size,
-				  get(run->mmio.data, size));
+		__builtin_memcpy(&v, run->mmio.data, 8);
+		known = bus_write(&c->m->mmio, addr, size, v);
 	} else {
 		known = bus_read(&c->m->mmio, addr, size, &v);
 		put(run->mmio.data, size, v);
 	}
-	if (!known)
+	if (!known && c->m->cfg->strict_io)
 		strict(c, "address", run->mmio.is_write, addr, size);
 	pthread_mutex_unlock(c->m->lock);
 }
@@ -329,15 +353,9 @@ static void handle_trap(struct vcpu *c)
 	end(c, END_TRAP, what);
 }
 
-void vcpu_handle_exit(struct vcpu *c)
+static RARE void handle_rest(struct vcpu *c)
 {
 	switch (c->v.run->exit_reason) {
-	case KVM_EXIT_IO:
-		handle_io(c);
-		break;
-	case KVM_EXIT_MMIO:
-		handle_mmio(c);
-		break;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		break;
@@ -358,4 +376,16 @@ void vcpu_handle_exit(struct vcpu *c)
 		handle_failure(c);
 		break;
 	}
+}
+
+void vcpu_handle_exit(struct vcpu *c)
+{
+	uint32_t reason = c->v.run->exit_reason;
+
+	if (reason == KVM_EXIT_IO)
+		handle_io(c);
+	else if (reason == KVM_EXIT_MMIO)
+		handle_mmio(c);
+	else
+		handle_rest(c);
 }
