@@ -14,6 +14,8 @@
 /* User space is to see the exit that v->uexit describes. */
 #define RUN_RETURN	1
 
+#define OUT_OF_LINE	__attribute__((__noinline__))
+
 static int leave(struct vcpu *v, enum uexit_kind kind, int error)
 {
 	v->uexit.kind = kind;
@@ -43,11 +45,12 @@ static void serve_sipi(struct vcpu *v)
 	v->mp_state = MP_RUNNABLE;
 }
 
-/* What other threads and the exit handlers asked for. 0 or RUN_RETURN. */
-static int serve_requests(struct vcpu *v)
-{
-	u64 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+#define RARE_REQUESTS	(~REQ_EVENT)
+/* Those that change nothing about what may be injected. */
+#define SILENT_REQUESTS	(REQ_TLB | REQ_LOAD_ROOT | REQ_HALT)
 
+static OUT_OF_LINE int serve_rare_requests(struct vcpu *v, u64 req)
+{
 	if (req & REQ_SHUTDOWN)
 		return leave(v, UEXIT_SHUTDOWN, 0);
 	if (req & REQ_USER) {
@@ -69,12 +72,24 @@ static int serve_requests(struct vcpu *v)
 		backend->load_root(v);
 	if (req & REQ_TLB)
 		backend->flush_tlb(v);
-	if (req & ~(REQ_TLB | REQ_LOAD_ROOT)) {
-		vcpu_prepare_events(v);
-		if (v->irq_window_user && v->user_irq < 0 && !v->injected.type &&
-		    backend->irq_open(v))
-			return leave(v, UEXIT_IRQ_WINDOW, 0);
+	return 0;
+}
+
+/* What other threads and the exit handlers asked for. 0 or RUN_RETURN. */
+static int serve_requests(struct vcpu *v)
+{
+	u64 req = __atomic_exchange_n(&v->requests, 0, __ATOMIC_SEQ_CST);
+
+	if (req & RARE_REQUESTS) {
+		if (serve_rare_requests(v, req))
+			return RUN_RETURN;
+		if (!(req & ~(u64)SILENT_REQUESTS))
+			return 0;
 	}
+	vcpu_prepare_events(v);
+	if (UNLIKELY(v->irq_window_user) && v->user_irq < 0 && !v->injected.type &&
+	    backend->irq_open(v))
+		return leave(v, UEXIT_IRQ_WINDOW, 0);
 	return 0;
 }
 
@@ -103,6 +118,22 @@ static int wait_runnable(struct vcpu *v)
 			return leave(v, UEXIT_INTR, ERR_INTR);
 	}
 	return 0;
+}
+
+/*
+ * There are requests. What makes mp_state another is one of them, or has made one
+ * (REQ_HALT). 0 or RUN_RETURN.
+ */
+static int before_entry(struct vcpu *v)
+{
+	int rc = serve_requests(v);
+
+	if (!rc && v->mp_state != MP_RUNNABLE)
+		rc = wait_runnable(v);
+	/* The wait ends with a request for what ended it. */
+	if (!rc && LOAD(&v->requests))
+		rc = serve_requests(v);
+	return rc;
 }
 
 /* Once into the guest and out again; false: there was something else to do. */
@@ -169,13 +200,14 @@ int vcpu_run(struct vcpu *v)
 	v->run_error = 0;
 	record_run(v);
 	rc = finish_user_exit(v);
+	if (!rc && v->mp_state != MP_RUNNABLE)
+		rc = wait_runnable(v);
 	while (!rc) {
-		if (UNLIKELY(v->mp_state != MP_RUNNABLE))
-			rc = wait_runnable(v);
-		if (!rc && UNLIKELY(LOAD(&v->requests)))
-			rc = serve_requests(v);
-		if (rc)
-			break;
+		if (UNLIKELY(LOAD(&v->requests))) {
+			rc = before_entry(v);
+			if (rc)
+				break;
+		}
 		if (LIKELY(enter_guest(v))) {
 			rc = apply(v, handle_exit(v));
 		} else if (host_work_do(v)) {

@@ -30,6 +30,7 @@ struct emul_session;
 #define REQ_SHUTDOWN	BIT(7)	/* triple fault */
 #define REQ_NMI		BIT(8)	/* an NMI was sent: see nmi_queued */
 #define REQ_HOST	BIT(9)	/* the host wants the vCPU: host_yield() */
+#define REQ_HALT	BIT(10)	/* mp_state isn't MP_RUNNABLE any more */
 
 /* Values are those of KVM_GET_MP_STATE. */
 enum mp_state {
@@ -244,6 +245,7 @@ struct vcpu {
 	struct cpuid_leaf *cpuid; /* [t] CPUID_MAX of them */
 	u32 cpuid_count;
 	u8 cpuid_first[2][CPUID_FIRST]; /* [t] index by function, from 0 and 2^31 */
+	const struct cpuid_leaf *cpuid_plain[2][CPUID_FIRST]; /* [t] answered as it is */
 	u64 guest_cr4_reserved;	/* [t] follows CPUID */
 	u64 guest_efer_valid;
 
@@ -268,6 +270,13 @@ static inline u64 records_made(const struct vcpu *v)
 static inline void vcpu_request(struct vcpu *v, u64 req)
 {
 	__atomic_fetch_or(&v->requests, req, __ATOMIC_SEQ_CST);
+}
+
+/* HLT. [t] */
+static inline void vcpu_halt(struct vcpu *v)
+{
+	STORE(&v->mp_state, MP_HALTED);
+	vcpu_request(v, REQ_HALT);
 }
 
 /*

@@ -20,6 +20,7 @@ struct vm {
 	struct mem mem;			/* see mem/mem.h */
 	struct irqchip *irqchip;	/* constant once a vCPU exists; NULL: none */
 	bool split_irqchip;		/* LAPICs only */
+	u32 io_listeners;		/* [a] the host's: asks host_io_write() if not 0 */
 	u64 tsc_epoch;			/* host TSC that guests see as 0 */
 	u32 vcpu_count;			/* [a] grows only */
 	struct vcpu *vcpus[VCPUS_MAX];	/* [a] by ID; set once */

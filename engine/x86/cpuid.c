@@ -229,6 +229,13 @@ static u32 first_candidate(struct vcpu *v, u32 function)
 	return low < CPUID_FIRST ? v->cpuid_first[function >> 31][low] : 0;
 }
 
+/* Has leaf i no sub-leaves, and nothing that a register of the guest's decides? */
+static bool is_plain(const struct vcpu *v, u32 i)
+{
+	return i < v->cpuid_count && v->cpuid[i].function != 1 &&
+	       !(v->cpuid[i].flags & FLAG_INDEX);
+}
+
 static void index_leaves(struct vcpu *v)
 {
 	u32 range, low, i;
@@ -239,6 +246,7 @@ static void index_leaves(struct vcpu *v)
 				if (v->cpuid[i].function == (range << 31 | low))
 					break;
 			v->cpuid_first[range][low] = i;
+			v->cpuid_plain[range][low] = is_plain(v, i) ? &v->cpuid[i] : NULL;
 		}
 }
 
@@ -388,17 +396,6 @@ int vcpu_set_cpuid(struct vcpu *v, const struct cpuid_leaf *l, unsigned n)
 	return 0;
 }
 
-/* A leaf without sub-leaves that is answered as it stands, or NULL. */
-static inline const struct cpuid_leaf *plain_leaf(struct vcpu *v, u32 function)
-{
-	u32 low = function & ~0x80000000u, i;
-
-	if (low >= CPUID_FIRST || function == 1)
-		return NULL;
-	i = v->cpuid_first[function >> 31][low];
-	return i < v->cpuid_count && !(v->cpuid[i].flags & FLAG_INDEX) ? &v->cpuid[i] : NULL;
-}
-
 static __attribute__((__noinline__)) enum exit_action cpuid_other(struct vcpu *v)
 {
 	u32 out[4];
@@ -413,8 +410,12 @@ static __attribute__((__noinline__)) enum exit_action cpuid_other(struct vcpu *v
 
 enum exit_action x86_exit_cpuid(struct vcpu *v)
 {
-	const struct cpuid_leaf *l = plain_leaf(v, v->gpr[GPR_RAX]);
+	u32 function = v->gpr[GPR_RAX], low = function & ~0x80000000u;
+	const struct cpuid_leaf *l;
 
+	if (UNLIKELY(low >= CPUID_FIRST))
+		return cpuid_other(v);
+	l = v->cpuid_plain[function >> 31][low];
 	if (UNLIKELY(!l))
 		return cpuid_other(v);
 	v->gpr[GPR_RAX] = l->eax;

@@ -174,7 +174,7 @@ static enum exit_action after_done(struct emul_session *s, bool halt, bool poste
 	finish(s);
 	v->stats.halts += halt;
 	if (halt && v->lapic) {
-		v->mp_state = MP_HALTED;
+		vcpu_halt(v);
 	} else if (halt && !posted) {
 		v->uexit.kind = UEXIT_HLT;
 		return ACT_USER;
@@ -264,7 +264,8 @@ static enum exit_action mmio_write(struct emul_session *s, struct gphys gpa,
 	u64 val = m->reg == EMUL_NO_REG ? m->imm : emul_reg_read(&s->e, m->reg, m->size);
 
 	if (mmio_device(v, gpa.v, &val, m->size, true) ||
-	    host_io_write(v->vm, false, gpa.v, m->size, val))
+	    (LOAD(&v->vm->io_listeners) &&
+	     host_io_write(v->vm, false, gpa.v, m->size, val)))
 		return ACT_NEXT;
 	mmio_to_user(v, gpa, m, val);
 	return ACT_USER_NEXT;

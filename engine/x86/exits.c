@@ -32,7 +32,7 @@ enum exit_action x86_exit_hlt(struct vcpu *v)
 {
 	v->stats.halts++;
 	if (v->lapic) {
-		v->mp_state = MP_HALTED;
+		vcpu_halt(v);
 		return ACT_NEXT;
 	}
 	v->uexit.kind = UEXIT_HLT;
@@ -139,34 +139,48 @@ static enum exit_action pio_to_user(struct vcpu *v, u16 port, u8 size, bool in)
 	return ACT_USER_NEXT;
 }
 
-/* Kept out of the way of all other ports. */
-static OUT_OF_LINE bool irqchip_access(struct vcpu *v, u16 port, u8 size, bool in)
+/* No interrupt controller's: somebody may listen to writes in the kernel. */
+static OUT_OF_LINE enum exit_action listened_pio(struct vcpu *v, u16 port, u8 size)
+{
+	if (host_io_write(v->vm, true, port, size, v->gpr[GPR_RAX] & BITS(8 * size - 1, 0)))
+		return ACT_NEXT;
+	return pio_to_user(v, port, size, false);
+}
+
+static inline enum exit_action other_pio(struct vcpu *v, u16 port, u8 size, bool in)
+{
+	if (UNLIKELY(!in && LOAD(&v->vm->io_listeners)))
+		return listened_pio(v, port, size);
+	return pio_to_user(v, port, size, in);
+}
+
+static OUT_OF_LINE enum exit_action irqchip_access(struct vcpu *v, u16 port, u8 size, bool in)
 {
 	u32 val = v->gpr[GPR_RAX];
 
 	if (!irqchip_pio(v->vm->irqchip, port, size, in, &val))
-		return false;
+		return other_pio(v, port, size, in);
 	if (in)
 		merge_rax(v, val, size);
-	return true;
+	return ACT_NEXT;
 }
 
+/* Functions that end in another one's call need no stack frame: so all of these do. */
 enum exit_action x86_exit_pio(struct vcpu *v, u16 port, u8 size, bool in)
 {
-	if (irqchip_port(port) && v->vm->irqchip) {
-		int byte = in && size == 1 ? irqchip_peek(v->vm->irqchip, port) : -1;
+	struct irqchip *c;
+	int byte;
 
-		if (byte >= 0) {
-			merge_rax(v, byte, 1);
-			return ACT_NEXT;
-		}
-		if (irqchip_access(v, port, size, in))
-			return ACT_NEXT;
-	}
-	if (!in && host_io_write(v->vm, true, port, size,
-				 v->gpr[GPR_RAX] & BITS(8 * size - 1, 0)))
-		return ACT_NEXT;
-	return pio_to_user(v, port, size, in);
+	if (!irqchip_port(port))
+		return other_pio(v, port, size, in);
+	c = v->vm->irqchip;
+	if (UNLIKELY(!c))
+		return other_pio(v, port, size, in);
+	byte = in && size == 1 ? irqchip_peek(c, port) : -1;
+	if (byte < 0)
+		return irqchip_access(v, port, size, in);
+	merge_rax(v, byte, 1);
+	return ACT_NEXT;
 }
 
 enum exit_action x86_finish_pio_in(struct vcpu *v)

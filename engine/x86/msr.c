@@ -236,8 +236,15 @@ enum exit_action x86_exit_rdmsr(struct vcpu *v)
 enum exit_action x86_exit_wrmsr(struct vcpu *v)
 {
 	u64 val = v->gpr[GPR_RDX] << 32 | (u32)v->gpr[GPR_RAX];
+	u32 msr = v->gpr[GPR_RCX];
+	int rc;
 
-	if (UNLIKELY(x86_set_msr(v, v->gpr[GPR_RCX], val, false))) {
+	/* The frequent ones: EOI and ICR; lapic_msr_write() knows its mode. */
+	if (msr - MSR_X2APIC_BASE <= 0xff && v->lapic)
+		rc = lapic_msr_write(v->lapic, msr, val);
+	else
+		rc = x86_set_msr(v, msr, val, false);
+	if (UNLIKELY(rc)) {
 		vcpu_raise_error(v, VEC_GP, 0);
 		return ACT_RESUME;
 	}

@@ -179,7 +179,7 @@ static long ioeventfd_assign(struct host_vm *h, struct ioeventfd *e)
 	if (!rc) {
 		e->next = h->ioeventfds;
 		h->ioeventfds = e;
-		h->ioeventfd_count++;
+		WRITE_ONCE(h->vm->io_listeners, ++h->ioeventfd_count);
 	}
 	spin_unlock(&h->ioeventfd_lock);
 	return rc;
@@ -196,7 +196,7 @@ static long ioeventfd_deassign(struct host_vm *h, const struct ioeventfd *e)
 		    found->match_data == e->match_data &&
 		    (!e->match_data || found->datamatch == e->datamatch)) {
 			*p = found->next;
-			h->ioeventfd_count--;
+			WRITE_ONCE(h->vm->io_listeners, --h->ioeventfd_count);
 			break;
 		}
 	spin_unlock(&h->ioeventfd_lock);
