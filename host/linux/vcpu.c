@@ -13,7 +13,7 @@
 
 /* -- On and off a CPU --------------------------------------------------------- */
 
-static void arrive(struct host_vcpu *h, int cpu)
+static __always_inline void arrive(struct host_vcpu *h, int cpu)
 {
 	struct vcpu *v = h->v;
 
@@ -24,7 +24,7 @@ static void arrive(struct host_vcpu *h, int cpu)
 	backend->vcpu_load(v, cpu);
 }
 
-void vcpu_load_here(struct host_vcpu *h)
+static __always_inline void load_here(struct host_vcpu *h)
 {
 	int cpu = get_cpu();
 
@@ -33,12 +33,22 @@ void vcpu_load_here(struct host_vcpu *h)
 	put_cpu();
 }
 
-void vcpu_unload_here(struct host_vcpu *h)
+static __always_inline void unload_here(struct host_vcpu *h)
 {
 	preempt_disable();
 	backend->vcpu_put(h->v);
 	preempt_notifier_unregister(&h->preempt);
 	preempt_enable();
+}
+
+void vcpu_load_here(struct host_vcpu *h)
+{
+	load_here(h);
+}
+
+void vcpu_unload_here(struct host_vcpu *h)
+{
+	unload_here(h);
 }
 
 static void sched_in(struct preempt_notifier *n, int cpu)
@@ -136,14 +146,9 @@ static void store_trap(struct kvm_run *run, const struct uexit *u)
 	memcpy(run->padding, &t, sizeof(t));
 }
 
-static void store_exit(struct host_vcpu *h)
+static noinline void store_rare_exit(struct kvm_run *run, const struct uexit *u)
 {
-	struct kvm_run *run = h->run;
-	const struct uexit *u = &h->v->uexit;
-
 	switch (u->kind) {
-	case UEXIT_PIO: store_pio(run, u); break;
-	case UEXIT_MMIO: store_mmio(run, u); break;
 	case UEXIT_INTERNAL: store_internal(run, u); break;
 	case UEXIT_FAIL_ENTRY: store_fail_entry(run, u); break;
 	case UEXIT_TRAP: store_trap(run, u); break;
@@ -166,18 +171,21 @@ static void store_exit(struct host_vcpu *h)
 	}
 }
 
-/* The parts of kvm_run that are current after every run. */
-static void store_common(struct host_vcpu *h)
+static __always_inline void store_exit(struct host_vcpu *h)
 {
-	struct vcpu *v = h->v;
-	struct kvm_run *run = h->run;
+	const struct uexit *u = &h->v->uexit;
 
-	run->flags = 0;
-	if (v->lapic) {
-		/* Only user space's own interrupt controller looks at these. */
-		run->ready_for_interrupt_injection = 1;
-		return;
-	}
+	if (likely(u->kind == UEXIT_PIO))
+		store_pio(h->run, u);
+	else if (u->kind == UEXIT_MMIO)
+		store_mmio(h->run, u);
+	else
+		store_rare_exit(h->run, u);
+}
+
+/* What user space's own interrupt controller looks at. */
+static noinline void store_irq_state(struct vcpu *v, struct kvm_run *run)
+{
 	backend->load_regs(v, REG_RFLAGS);
 	run->if_flag = !!(v->rflags & X86_EFLAGS_IF);
 	run->cr8 = x86_get_cr8(v);
@@ -186,7 +194,16 @@ static void store_common(struct host_vcpu *h)
 		v->user_irq < 0 && !v->injected.type && backend->irq_open(v);
 }
 
-static void load_common(struct host_vcpu *h)
+/* The parts of kvm_run that are current after every run. */
+static void store_common(struct host_vcpu *h)
+{
+	h->run->flags = 0;
+	h->run->ready_for_interrupt_injection = 1;
+	if (!h->v->lapic)
+		store_irq_state(h->v, h->run);
+}
+
+static __always_inline void load_common(struct host_vcpu *h)
 {
 	struct vcpu *v = h->v;
 	struct kvm_run *run = h->run;
@@ -204,22 +221,30 @@ static void load_common(struct host_vcpu *h)
 		memcpy(v->uexit.mmio.data, run->mmio.data, 8);
 }
 
-static long run(struct host_vcpu *h)
+static __always_inline long run(struct host_vcpu *h)
+{
+	struct vcpu *v = h->v;
+	long rc;
+
+	load_common(h);
+	fpu_swap_kvm_fpstate(&h->fpu, true);
+	rc = vcpu_run(v);
+	fpu_swap_kvm_fpstate(&h->fpu, false);
+	if (READ_ONCE(v->requests) & REQ_USER)
+		__atomic_and_fetch(&v->requests, ~REQ_USER, __ATOMIC_RELAXED);
+	store_common(h);
+	store_exit(h);
+	return rc;
+}
+
+static noinline long run_with_signals(struct host_vcpu *h)
 {
 	sigset_t saved;
 	long rc;
 
-	if (h->sigset_active)
-		sigprocmask(SIG_SETMASK, &h->sigset, &saved);
-	load_common(h);
-	fpu_swap_kvm_fpstate(&h->fpu, true);
-	rc = vcpu_run(h->v);
-	fpu_swap_kvm_fpstate(&h->fpu, false);
-	__atomic_and_fetch(&h->v->requests, ~REQ_USER, __ATOMIC_RELAXED);
-	store_common(h);
-	store_exit(h);
-	if (h->sigset_active)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+	sigprocmask(SIG_SETMASK, &h->sigset, &saved);
+	rc = run(h);
+	sigprocmask(SIG_SETMASK, &saved, NULL);
 	return rc;
 }
 
@@ -259,29 +284,39 @@ static void show_pending(struct host_vcpu *h)
 	store_exit(h);
 }
 
-static long run_as(struct host_vcpu *h, struct file *file)
+static __always_inline long run_loaded(struct host_vcpu *h)
+{
+	long rc;
+
+	/* While its thread lets somebody have a look: host_yield(). */
+	if (unlikely(h->runner))
+		return -EBUSY;
+	WRITE_ONCE(h->started, true);
+	WRITE_ONCE(h->runner, current);
+	rc = unlikely(h->sigset_active) ? run_with_signals(h) : run(h);
+	WRITE_ONCE(h->runner, NULL);
+	return rc;
+}
+
+/* Programs come and go, and others look at it. Loaded, mutex held. */
+static noinline long run_named(struct host_vcpu *h, struct file *file)
 {
 	bool first = h->client != file;
 	long rc;
 
-	/* While its thread lets somebody have a look: host_yield(). */
 	if (h->runner)
 		return -EBUSY;
-	if (h->vm->named && reset_asked(h))
+	if (reset_asked(h))
 		return 0;
 	WRITE_ONCE(h->client, file);
-	if (unlikely(first && h->pending)) {
+	if (first && h->pending) {
 		show_pending(h);
 		return 0;
 	}
 	if (named_paused(h->vm))
 		vcpu_request(h->v, REQ_HOST);
-	WRITE_ONCE(h->started, true);
-	WRITE_ONCE(h->runner, current);
-	rc = run(h);
-	WRITE_ONCE(h->runner, NULL);
-	if (h->vm->named)
-		note_pending(h);
+	rc = run_loaded(h);
+	note_pending(h);
 	return rc;
 }
 
@@ -318,25 +353,27 @@ static long set_traps(struct host_vcpu *h, void __user *user)
 	return vcpu_set_traps(h->v, &t);
 }
 
-static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static __always_inline long run_ioctl(struct host_vcpu *h, struct file *file,
+				      const struct named *named)
 {
-	struct host_vcpu *h = file->private_data;
+	long rc;
+
+	if (unlikely(named) && READ_ONCE(h->runner))
+		return -EBUSY;
+	if (mutex_lock_killable(&h->mutex))
+		return -EINTR;
+	load_here(h);
+	rc = unlikely(named) ? run_named(h, file) : run_loaded(h);
+	unload_here(h);
+	mutex_unlock(&h->mutex);
+	return rc;
+}
+
+static noinline long other_ioctl(struct host_vcpu *h, unsigned int cmd, unsigned long arg)
+{
 	void __user *user = (void __user *)arg;
 	long rc;
 
-	if (h->vm->named ? READ_ONCE(h->vm->named->dead) : current->mm != h->vm->mm)
-		return h->vm->named ? -ENODEV : -EIO;
-	if (cmd == KVM_RUN) {
-		if (h->vm->named && READ_ONCE(h->runner))
-			return -EBUSY;
-		if (mutex_lock_killable(&h->mutex))
-			return -EINTR;
-		vcpu_load_here(h);
-		rc = arg ? -EINVAL : run_as(h, file);
-		vcpu_unload_here(h);
-		mutex_unlock(&h->mutex);
-		return rc;
-	}
 	if (vcpu_inspect_unlocked(h, cmd, user, &rc))
 		return rc;
 	if (vcpu_lock(h))
@@ -352,6 +389,18 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	vcpu_unload_here(h);
 	vcpu_unlock(h);
 	return rc;
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct host_vcpu *h = file->private_data;
+	struct named *named = h->vm->named;
+
+	if (unlikely(named ? READ_ONCE(named->dead) : current->mm != h->vm->mm))
+		return named ? -ENODEV : -EIO;
+	if (unlikely(cmd != KVM_RUN))
+		return other_ioctl(h, cmd, arg);
+	return arg ? -EINVAL : run_ioctl(h, file, named);
 }
 
 /* -- The shared pages --------------------------------------------------------- */
