@@ -60,6 +60,8 @@ int svm_cpu_enable(void)
 		return ERR_BUSY;
 	wrmsr(MSR_EFER, efer | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, c->hsave_pa);
+	c->xss = svm_features.xss ? rdmsr(MSR_XSS) : 0;
+	c->tsc_aux = backend_caps.rdtscp ? rdmsr(MSR_TSC_AUX) : 0;
 	/*
 	 * Nothing is known of what the TLB holds: the first entry starts a new
 	 * generation, with a flush.

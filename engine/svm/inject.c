@@ -45,7 +45,7 @@ static void arm_step(struct svm_vcpu *s)
 
 	if (s->nmi.step)
 		return;
-	s->nmi.step = true;
+	s->nmi.step = s->rare = true;
 	s->step_iret = s->nmi.iret;
 	s->step_tf = rflags & RFLAGS_TF;
 	vcpu_set_rflags(&s->v, rflags | RFLAGS_TF);
@@ -86,6 +86,7 @@ void svm_inject(struct vcpu *v, const struct event *e)
 
 	s->vmcb->c.event_inject = event_field(e);
 	s->event = *e;
+	s->rare = true;
 	/* The flags that the delivery pushes are to be the guest's. */
 	if (s->nmi.step)
 		disarm_step(s);
@@ -192,6 +193,7 @@ void svm_want_nmi_window(struct vcpu *v, bool on)
 	struct svm_vcpu *s = to_svm(v);
 
 	s->nmi.window = on;
+	s->rare = true;
 	/* While the handler runs, its IRET exits anyway. */
 	if (on && (!s->nmi.masked || s->nmi.iret) && !s->event.type)
 		arm_step(s);
@@ -223,6 +225,7 @@ void svm_set_nmi_mask(struct vcpu *v, bool masked)
 
 	s->nmi.masked = masked;
 	s->nmi.iret = false;
+	s->rare = true;
 	intercept1(s, INTERCEPT1_IRET, masked);
 }
 
@@ -249,7 +252,7 @@ void svm_track_nmi(struct svm_vcpu *s)
 /* The NMI handler's IRET is next. */
 enum exit_action svm_exit_iret(struct svm_vcpu *s)
 {
-	s->nmi.iret = true;
+	s->nmi.iret = s->rare = true;
 	s->iret_rip = s->v.rip;
 	intercept1(s, INTERCEPT1_IRET, false);
 	if (s->nmi.window)

@@ -7,7 +7,6 @@
 #include "arch/insn.h"
 #include "svm/insn.h"
 
-#define DR7_ENABLES	BITS(7, 0)
 
 /* Kept out of the way that every exit takes. */
 #define COLD		__attribute__((__cold__, __noinline__))
@@ -24,6 +23,27 @@ COLD static void new_asid(struct svm_vcpu *s)
 	s->vmcb->c.asid = c->next_asid++;
 	s->asid_generation = c->generation;
 	vmcb_touch(s, CLEAN_ASID);
+}
+
+/* What s->rare stands for, before VMRUN and after what follows it. */
+COLD static void prepare_rare(struct svm_vcpu *s)
+{
+	if (s->asid_generation != s->cpu->generation)
+		new_asid(s);
+	if (s->event.type)
+		svm_prepare_event(s);
+}
+
+COLD static void finish_rare(struct svm_vcpu *s)
+{
+	s->vmcb->c.tlb_control = TLB_KEEP;
+	s->vmcb->c.event_inject = 0;
+	s->event.type = EVENT_NONE;
+	s->rare = false;
+	if (!s->nmi.any)
+		return;
+	s->rare = true;
+	svm_track_nmi(s);
 }
 
 COLD static void write_regs(struct svm_vcpu *s)
@@ -52,10 +72,9 @@ COLD static void tpr_changed(struct svm_vcpu *s, u8 class)
 	}
 }
 
-static inline void prepare(struct svm_vcpu *s, u8 class)
+static inline void prepare(struct svm_vcpu *s, struct vmcb *b, u8 class)
 {
 	struct vcpu *v = &s->v;
-	struct vmcb *b = s->vmcb;
 
 	b->s.rax = v->gpr[GPR_RAX];
 	b->s.rip = v->rip;
@@ -69,15 +88,13 @@ static inline void prepare(struct svm_vcpu *s, u8 class)
 		b->c.int_ctl = (b->c.int_ctl & ~INT_CTL_TPR) | class;
 		vmcb_touch(s, CLEAN_TPR);
 	}
-	if (UNLIKELY(s->asid_generation != s->cpu->generation))
-		new_asid(s);
-	if (UNLIKELY(s->event.type))
-		svm_prepare_event(s);
+	if (UNLIKELY(s->rare))
+		prepare_rare(s);
 }
 
 static inline bool switches_xcr0(struct svm_vcpu *s)
 {
-	return s->v.xcr0 != s->host_xcr0 && s->host_xcr0 && (s->v.cr4 & CR4_OSXSAVE);
+	return s->v.xcr0 != s->host_xcr0 && (s->v.cr4 & CR4_OSXSAVE);
 }
 
 /*
@@ -95,8 +112,8 @@ COLD static bool follow_xcr0(struct svm_vcpu *s)
 COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 {
 	struct vcpu *v = &s->v;
-	bool xcr0 = switches_xcr0(s), xss = s->host_xss != v->xss;
-	bool breakpoints = s->host_dr7 & DR7_ENABLES;
+	bool xcr0 = switches_xcr0(s) && s->host_xcr0, xss = s->host_xss != v->xss;
+	bool breakpoints = s->host_breakpoints;
 
 	if (xcr0)
 		xsetbv(0, v->xcr0);
@@ -117,12 +134,12 @@ COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 		wrmsr(MSR_XSS, s->host_xss);
 }
 
-static inline void world_switch(struct svm_vcpu *s)
+static inline void world_switch(struct svm_vcpu *s, struct vmcb *b)
 {
-	u32 shadow = s->vmcb->c.int_state & INT_STATE_SHADOW;
+	u32 shadow = b->c.int_state & INT_STATE_SHADOW;
 	u16 ldt = read_ldtr();
 
-	if (UNLIKELY(ldt || s->host_xss != s->v.xss || (s->host_dr7 & DR7_ENABLES) ||
+	if (UNLIKELY((ldt | (s->host_xss ^ s->v.xss) | s->host_breakpoints) ||
 		     switches_xcr0(s))) {
 		odd_switch(s, shadow, ldt);
 		return;
@@ -132,10 +149,9 @@ static inline void world_switch(struct svm_vcpu *s)
 		xsetbv(0, s->host_xcr0);
 }
 
-static inline void collect(struct svm_vcpu *s)
+static inline void collect(struct svm_vcpu *s, struct vmcb *b)
 {
 	struct vcpu *v = &s->v;
-	struct vmcb *b = s->vmcb;
 
 	v->gpr[GPR_RAX] = b->s.rax;
 	v->cr2 = b->s.cr2;
@@ -148,8 +164,6 @@ static inline void collect(struct svm_vcpu *s)
 	v->exit.flags = 0;
 	v->injected.type = EVENT_NONE;
 	b->c.clean = svm_features.clean;
-	b->c.tlb_control = TLB_KEEP;
-	b->c.event_inject = 0;
 }
 
 /*
@@ -172,17 +186,17 @@ COLD static void pass_machine_check(void)
 void svm_enter(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
+	struct vmcb *b = s->vmcb;
 	u8 class = tpr_class(s), left;
 
-	prepare(s, class);
-	world_switch(s);
-	collect(s);
-	if (UNLIKELY(s->vmcb->c.exit_int_info & EVENT_INJ_V))
-		svm_recover_event(s, s->vmcb->c.exit_int_info);
-	s->event.type = EVENT_NONE;
-	if (UNLIKELY(s->nmi.any))
-		svm_track_nmi(s);
-	left = s->vmcb->c.int_ctl & 15;
+	prepare(s, b, class);
+	world_switch(s, b);
+	collect(s, b);
+	if (UNLIKELY(b->c.exit_int_info & EVENT_INJ_V))
+		svm_recover_event(s, b->c.exit_int_info);
+	if (UNLIKELY(s->rare))
+		finish_rare(s);
+	left = b->c.int_ctl & 15;
 	if (UNLIKELY(left != class))
 		tpr_changed(s, left);
 	if (UNLIKELY(v->exit.reason == EXIT_EXCEPTION(VEC_MC)))
@@ -208,6 +222,13 @@ COLD static void end_of_instruction(struct vcpu *v)
 	}
 }
 
+COLD static void skip_unknown(struct vcpu *v)
+{
+	v->exit.insn_len = x86_insn_length(v);
+	if (v->exit.insn_len)
+		svm_skip(v);
+}
+
 void svm_skip(struct vcpu *v)
 {
 	struct vmcb *b = to_svm(v)->vmcb;
@@ -215,9 +236,8 @@ void svm_skip(struct vcpu *v)
 	u64 rip;
 
 	if (UNLIKELY(!length)) {
-		length = x86_insn_length(v);
-		if (!length)
-			return;
+		skip_unknown(v);
+		return;
 	}
 	rip = v->rip + length;
 	if (UNLIKELY((rip >> 32) && !in_64bit_mode(&b->s)))

@@ -38,6 +38,7 @@ struct svm_cpu {
 	u64 generation;		/* of ASIDs: all of an older one are void */
 	u32 next_asid;
 	bool enabled;
+	u64 xss, tsc_aux;	/* the host's, which never change here */
 };
 
 #define SVM_CPUS	4096
@@ -70,11 +71,13 @@ struct svm_vcpu {
 	struct svm_cpu *cpu;	/* where it is loaded */
 	s32 last_cpu;		/* where its ASID is from */
 	u64 asid_generation;	/* 0: it needs a new one */
+	bool rare;		/* look at what few entries and exits need: run.c */
 	u8 *tpr;		/* the LAPIC's TPR; NULL: CR8 is user space's */
 
 	/* As the host runs, from vcpu_load() on. */
 	u64 host_xcr0, host_xss, host_tsc_aux;
 	u64 host_dr[4], host_dr7; /* DR0-DR3 only if DR7 enables any */
+	u64 host_breakpoints;	/* those enables */
 	bool debug_loaded;	/* DR0-DR3 are the guest's, accesses don't exit */
 
 	/* Events: see inject.c. */
@@ -178,7 +181,10 @@ void svm_set_shadow(struct vcpu *v, u32 shadow);
 bool svm_get_nmi_mask(struct vcpu *v);
 void svm_set_nmi_mask(struct vcpu *v, bool masked);
 void svm_set_tpr_threshold(struct vcpu *v, unsigned class);
-/* Before VMRUN with an event; after an exit that cut a delivery short. */
+/*
+ * Before VMRUN with an event; after an exit that cut a delivery short. Whatever is to
+ * be looked at around VMRUN sets rare.
+ */
 void svm_prepare_event(struct svm_vcpu *s);
 void svm_recover_event(struct svm_vcpu *s, u64 info);
 /* After an exit while NMIs are masked or a step is under way. */

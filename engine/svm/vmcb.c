@@ -19,6 +19,7 @@ int svm_vcpu_create(struct vcpu *v)
 		return ERR_NOMEM;
 	s->vmcb_pa = host_phys(s->vmcb).v;
 	s->last_cpu = -1;
+	s->host_xcr0 = host_xcr0();
 	if (v->lapic)
 		s->tpr = (u8 *)lapic_page(v->lapic) + APIC_TPR;
 	svm_init_intercepts(s);
@@ -48,11 +49,9 @@ static void save_host(struct svm_vcpu *s)
 	 * whatever is in LDTR then, so none is to come from here.
 	 */
 	host->s.ldtr = (struct vmcb_seg){ 0 };
-	s->host_xcr0 = host_xcr0();
-	if (svm_features.xss)
-		s->host_xss = rdmsr(MSR_XSS);
 	s->host_dr7 = read_dr7();
-	if (s->host_dr7 & DR7_ENABLES) {
+	s->host_breakpoints = s->host_dr7 & DR7_ENABLES;
+	if (s->host_breakpoints) {
 		s->host_dr[0] = read_dr0();
 		s->host_dr[1] = read_dr1();
 		s->host_dr[2] = read_dr2();
@@ -70,14 +69,16 @@ void svm_vcpu_load(struct vcpu *v, unsigned cpu)
 		s->vmcb->c.clean = 0;
 		s->asid_generation = 0;
 		s->last_cpu = cpu;
+		s->host_xss = s->cpu->xss;
+		s->host_tsc_aux = s->cpu->tsc_aux;
 	}
+	/* Others have run here since: there may be a new generation of ASIDs. */
+	if (s->asid_generation != s->cpu->generation)
+		s->rare = true;
 	save_host(s);
 	/* RDPID can't be intercepted, so it must find the guest's value. */
-	if (backend_caps.rdtscp) {
-		s->host_tsc_aux = rdmsr(MSR_TSC_AUX);
-		if (s->host_tsc_aux != v->tsc_aux)
-			wrmsr(MSR_TSC_AUX, v->tsc_aux);
-	}
+	if (backend_caps.rdtscp && s->host_tsc_aux != v->tsc_aux)
+		wrmsr(MSR_TSC_AUX, v->tsc_aux);
 	if (s->vmcb->s.dr7 & DR7_ENABLES)
 		svm_debug_load(s);
 	s->length_epoch++;
@@ -131,6 +132,7 @@ void svm_vcpu_reset(struct vcpu *v, bool init)
 	}
 	b->c.clean = 0;
 	s->asid_generation = 0;
+	s->rare = true;
 }
 
 /* A new ASID has nothing cached; the old one's entries are never used again. */
@@ -138,6 +140,7 @@ void svm_flush_tlb(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
+	s->rare = true;
 	if (svm_features.flush_by_asid)
 		s->vmcb->c.tlb_control = TLB_FLUSH_ASID;
 	else

@@ -108,6 +108,7 @@ static void test_asids_run_out(void **state)
 	(void)state;
 	for (i = 0; i < 3 * (SIM_ASIDS - 1); i++) {
 		s.asid_generation = 0;
+		s.rare = true;
 		enter_until(EXIT_CPUID, 0, 0);
 		assert_int_equal(s.vmcb->c.asid, i % (SIM_ASIDS - 1) + 1);
 		all += sim_svm.last_tlb_control == TLB_FLUSH_ALL;
@@ -124,8 +125,10 @@ static void test_a_new_generation_voids_old_asids(void **state)
 	(void)state;
 	enter_until(EXIT_CPUID, 0, 0);
 	old = s.asid_generation;
-	s.cpu->generation++;
-	s.cpu->next_asid = 4;
+	svm_backend.vcpu_put(v);
+	svm_this_cpu(sim.cpu)->generation++;
+	svm_this_cpu(sim.cpu)->next_asid = 4;
+	svm_backend.vcpu_load(v, sim.cpu);
 	enter_until(EXIT_CPUID, 0, 0);
 	assert_int_equal(s.vmcb->c.asid, 4);
 	assert_int_equal(s.asid_generation, old + 1);
