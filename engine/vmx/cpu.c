@@ -79,7 +79,6 @@ static void note_host_state(struct vmx_cpu *c)
 	c->pat = rdmsr(MSR_PAT);
 	c->star = rdmsr(MSR_STAR);
 	c->lstar = rdmsr(MSR_LSTAR);
-	c->cstar = rdmsr(MSR_CSTAR);
 	c->sfmask = rdmsr(MSR_SYSCALL_MASK);
 	c->tsc_aux = cpuid_bit(0x80000001, 0, 3, CPUID_RDTSCP) ? rdmsr(MSR_TSC_AUX) : 0;
 	c->xss = cpuid_bit(0xd, 1, 0, CPUID_XSAVES) ? rdmsr(MSR_XSS) : 0;

@@ -128,6 +128,7 @@ void vmx_set_efer(struct vcpu *v, u64 efer)
 	u32 entry = x->entry & ~(u32)ENTRY_IA32E;
 
 	v->efer = efer;
+	x->before.msrs = 1;	/* with SCE, those of SYSCALL are needed */
 	if (efer & EFER_LMA) {
 		entry |= ENTRY_IA32E;
 		fix_tr_type();

@@ -43,7 +43,6 @@ static void note_thread_state(struct vmx_vcpu *x)
 		vmcs_write(VMCS_HOST_FS_BASE, fs_base);
 	}
 	x->host_debugctl = rdmsr(MSR_DEBUGCTL);
-	x->host_xcr0 = host_xcr0();
 	vmx_update_switch(x);
 }
 
@@ -67,11 +66,13 @@ void vmx_vcpu_load(struct vcpu *v, unsigned cpu)
 
 /* -- Syscall MSRs: the guest's are in the CPU from the first entry to vcpu_put(). ---- */
 
-/* How the guest's value, the host's and their bit in msrs_live belong together. */
+/*
+ * How the guest's value, the host's and their bit in msrs_live belong together. SYSCALL
+ * doesn't use CSTAR on these CPUs (SDM2 "SYSCALL": 64-bit mode only).
+ */
 #define SWITCHED_MSRS(M, v, c)						\
 	M(MSR_STAR, LIVE_STAR, (v)->star, (c)->star)			\
 	M(MSR_LSTAR, LIVE_LSTAR, (v)->lstar, (c)->lstar)		\
-	M(MSR_CSTAR, LIVE_CSTAR, (v)->cstar, (c)->cstar)		\
 	M(MSR_SYSCALL_MASK, LIVE_SFMASK, (v)->sfmask, (c)->sfmask)
 
 /* Interrupts off. May be called again when a value has changed. */
@@ -85,7 +86,10 @@ void vmx_load_msrs(struct vmx_vcpu *x)
 		wrmsr(msr, guest);					\
 		x->msrs_live |= (live);					\
 	}
-	SWITCHED_MSRS(LOAD_MSR, v, c)
+	/* A new EFER comes here again: vmx_set_efer(). */
+	if (v->efer & EFER_SCE) {
+		SWITCHED_MSRS(LOAD_MSR, v, c)
+	}
 	if (vmx_have(VMX_HAVE_RDTSCP))
 		LOAD_MSR(MSR_TSC_AUX, LIVE_TSC_AUX, v->tsc_aux, c->tsc_aux)
 #undef LOAD_MSR

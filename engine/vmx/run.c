@@ -10,6 +10,9 @@
 #include "../irq/irq.h"
 #include "vmx/entry.h"
 
+/* Kept out of the way that every exit takes. */
+#define RARE		__attribute__((__cold__, __noinline__))
+
 #define LAPIC_TPR	0x80
 #define DR7_RESET	0x400
 
@@ -56,7 +59,7 @@ static void limit_tpr_threshold(struct vmx_vcpu *x)
 }
 
 /* False: this guest can't be entered, v->exit says why. */
-static bool prepare(struct vmx_vcpu *x)
+static RARE bool prepare(struct vmx_vcpu *x)
 {
 	struct vcpu *v = &x->v;
 
@@ -78,19 +81,21 @@ static bool prepare(struct vmx_vcpu *x)
 	return true;
 }
 
+static RARE void write_other_regs(struct vcpu *v)
+{
+	if (v->reg_dirty & REG_RSP)
+		vmcs_write(VMCS_GUEST_RSP, v->gpr[GPR_RSP]);
+	if (v->reg_dirty & REG_RFLAGS)
+		vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
+}
+
 static inline void write_regs(struct vcpu *v)
 {
-	u32 dirty = v->reg_dirty;
-
-	v->reg_dirty = 0;
-	if (dirty & REG_RIP)
+	if (LIKELY(v->reg_dirty & REG_RIP))
 		vmcs_write(VMCS_GUEST_RIP, v->rip);
-	if (LIKELY(!(dirty & (REG_RSP | REG_RFLAGS))))
-		return;
-	if (dirty & REG_RSP)
-		vmcs_write(VMCS_GUEST_RSP, v->gpr[GPR_RSP]);
-	if (dirty & REG_RFLAGS)
-		vmcs_write(VMCS_GUEST_RFLAGS, v->rflags);
+	if (UNLIKELY(v->reg_dirty & (REG_RSP | REG_RFLAGS)))
+		write_other_regs(v);
+	v->reg_dirty = 0;
 }
 
 /* What the host may change at any time, and an exit brings back from the VMCS. */
@@ -124,7 +129,7 @@ static inline bool switches_xcr0(struct vmx_vcpu *x)
 
 static inline bool needs_switch(struct vmx_vcpu *x)
 {
-	return switches_xcr0(x) || x->always_switch || read_dr7() != DR7_RESET;
+	return (x->always_switch | (read_dr7() ^ DR7_RESET)) || switches_xcr0(x);
 }
 
 static bool switches_xss(struct vmx_vcpu *x)
@@ -132,7 +137,7 @@ static bool switches_xss(struct vmx_vcpu *x)
 	return x->v.xss != x->host_xss && vmx_have(VMX_HAVE_XSAVES);
 }
 
-static void switch_in(struct vmx_vcpu *x)
+static RARE void switch_in(struct vmx_vcpu *x)
 {
 	x->switched = true;
 	if (switches_xcr0(x))
@@ -150,7 +155,7 @@ static void switch_in(struct vmx_vcpu *x)
 		load_breakpoints(&x->v);
 }
 
-static void switch_out(struct vmx_vcpu *x)
+static RARE void switch_out(struct vmx_vcpu *x)
 {
 	x->switched = false;
 	if (switches_xcr0(x))
@@ -171,7 +176,7 @@ static void switch_out(struct vmx_vcpu *x)
 
 /* -- After ------------------------------------------------------------------------ */
 
-static void entry_failed(struct vmx_vcpu *x)
+static RARE void entry_failed(struct vmx_vcpu *x)
 {
 	struct vcpu *v = &x->v;
 	u64 number = 0;
@@ -201,7 +206,7 @@ static void exception_exit(struct vmx_vcpu *x)
 		pass_machine_check();
 }
 
-static void rare_exit(struct vmx_vcpu *x, u32 raw)
+static RARE void rare_exit(struct vmx_vcpu *x, u32 raw)
 {
 	struct vcpu *v = &x->v;
 	u32 reason = raw & 0xffff;
@@ -243,8 +248,7 @@ void vmx_enter(struct vcpu *v)
 
 	if (UNLIKELY(x->before.any) && !prepare(x))
 		return;
-	if (v->reg_dirty)
-		write_regs(v);
+	write_regs(v);
 	write_host_crs(x);
 	if (UNLIKELY(needs_switch(x)))
 		switch_in(x);

@@ -25,6 +25,7 @@ int vmx_vcpu_create(struct vcpu *v)
 	}
 	if (vmx_have(VMX_HAVE_VPID))
 		x->vpid = vmx_vpid_alloc();
+	x->host_xcr0 = host_xcr0();
 	x->before.first = 1;
 	return 0;
 }

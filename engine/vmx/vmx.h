@@ -60,7 +60,7 @@ struct vmx_cpu {
 	u64 tr_base, idt_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 	u64 efer, pat, xss;
-	u64 star, lstar, cstar, sfmask, tsc_aux;
+	u64 star, lstar, sfmask, tsc_aux;
 	struct table_reg gdt, idt;
 };
 
@@ -76,7 +76,6 @@ void vmx_cpus_free(void);
 /* MSRs that are in the CPU's own registers while a guest runs: bits of msrs_live. */
 #define LIVE_STAR	BIT(0)
 #define LIVE_LSTAR	BIT(1)
-#define LIVE_CSTAR	BIT(2)
 #define LIVE_SFMASK	BIT(3)
 #define LIVE_TSC_AUX	BIT(4)
 #define LIVE_KERNEL_GS	BIT(5)

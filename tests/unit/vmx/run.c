@@ -68,6 +68,7 @@ static void test_syscall_msrs_come_and_go(void **state)
 {
 	(void)state;
 	enter_long_mode();
+	vmx_backend.set_efer(v, v->efer | EFER_SCE);
 	v->xcr0 = 1;
 	vmx_backend.set_cr4(v, v->cr4 | CR4_OSXSAVE);
 	vmx_backend.set_msr(v, MSR_LSTAR, 0xffffffffa0000000ull);
@@ -89,6 +90,22 @@ static void test_syscall_msrs_come_and_go(void **state)
 	vmx_backend.vcpu_load(v, 0);
 }
 
+/* SYSCALL's MSRs are the host's until the guest can use them. */
+static void test_syscall_msrs_wait_for_sce(void **state)
+{
+	(void)state;
+	enter_long_mode();
+	vmx_backend.set_msr(v, MSR_LSTAR, 0xffffffffa0000000ull);
+	run_to(REASON_CPUID, 0);
+	assert_true(sim_msr(MSR_LSTAR) == HOST_LSTAR);
+	vmx_backend.set_efer(v, v->efer | EFER_SCE);
+	run_to(REASON_CPUID, 0);
+	assert_true(sim_msr(MSR_LSTAR) == 0xffffffffa0000000ull);
+	vmx_backend.vcpu_put(v);
+	assert_true(sim_msr(MSR_LSTAR) == HOST_LSTAR);
+	vmx_backend.vcpu_load(v, 0);
+}
+
 static void test_put_without_entry_touches_nothing(void **state)
 {
 	(void)state;
@@ -103,6 +120,7 @@ static void test_equal_msrs_are_not_written(void **state)
 {
 	(void)state;
 	enter_long_mode();
+	vmx_backend.set_efer(v, v->efer | EFER_SCE);
 	vmx_backend.set_msr(v, MSR_LSTAR, HOST_LSTAR);
 	run_to(REASON_CPUID, 0);
 	assert_int_equal(sim_msr_writes(MSR_LSTAR), 0);
@@ -307,6 +325,7 @@ int main(void)
 		T(test_the_fast_path_reads_two_fields),
 		T(test_host_cr3_and_cr4_follow_the_host),
 		T(test_syscall_msrs_come_and_go),
+		T(test_syscall_msrs_wait_for_sce),
 		T(test_put_without_entry_touches_nothing),
 		T(test_equal_msrs_are_not_written),
 		T(test_selectors_of_the_thread_come_back),
