@@ -18,9 +18,11 @@ static __always_inline void arrive(struct host_vcpu *h, int cpu)
 	struct vcpu *v = h->v;
 
 	/* Who asks about it from elsewhere does not make it a migration. */
-	if (v->cpu != cpu && v->cpu >= 0 && h->runner == current)
-		v->stats.migrations++;
-	WRITE_ONCE(v->cpu, cpu);
+	if (unlikely(v->cpu != cpu)) {
+		if (v->cpu >= 0 && h->runner == current)
+			v->stats.migrations++;
+		WRITE_ONCE(v->cpu, cpu);
+	}
 	backend->vcpu_load(v, cpu);
 }
 
@@ -171,16 +173,14 @@ static noinline void store_rare_exit(struct kvm_run *run, const struct uexit *u)
 	}
 }
 
-static __always_inline void store_exit(struct host_vcpu *h)
+static __always_inline void store_exit(struct kvm_run *run, const struct uexit *u)
 {
-	const struct uexit *u = &h->v->uexit;
-
 	if (likely(u->kind == UEXIT_PIO))
-		store_pio(h->run, u);
+		store_pio(run, u);
 	else if (u->kind == UEXIT_MMIO)
-		store_mmio(h->run, u);
+		store_mmio(run, u);
 	else
-		store_rare_exit(h->run, u);
+		store_rare_exit(run, u);
 }
 
 /* What user space's own interrupt controller looks at. */
@@ -195,12 +195,12 @@ static noinline void store_irq_state(struct vcpu *v, struct kvm_run *run)
 }
 
 /* The parts of kvm_run that are current after every run. */
-static void store_common(struct host_vcpu *h)
+static __always_inline void store_common(struct vcpu *v, struct kvm_run *run)
 {
-	h->run->flags = 0;
-	h->run->ready_for_interrupt_injection = 1;
-	if (!h->v->lapic)
-		store_irq_state(h->v, h->run);
+	run->flags = 0;
+	run->ready_for_interrupt_injection = 1;
+	if (unlikely(!v->lapic))
+		store_irq_state(v, run);
 }
 
 static __always_inline void load_common(struct host_vcpu *h)
@@ -224,6 +224,7 @@ static __always_inline void load_common(struct host_vcpu *h)
 static __always_inline long run(struct host_vcpu *h)
 {
 	struct vcpu *v = h->v;
+	struct kvm_run *page = h->run;
 	long rc;
 
 	load_common(h);
@@ -232,8 +233,8 @@ static __always_inline long run(struct host_vcpu *h)
 	fpu_swap_kvm_fpstate(&h->fpu, false);
 	if (READ_ONCE(v->requests) & REQ_USER)
 		__atomic_and_fetch(&v->requests, ~REQ_USER, __ATOMIC_RELAXED);
-	store_common(h);
-	store_exit(h);
+	store_common(v, page);
+	store_exit(page, &v->uexit);
 	return rc;
 }
 
@@ -280,8 +281,8 @@ static void show_pending(struct host_vcpu *h)
 	/* Longer ones are still in the page, which nobody writes for an OUT. */
 	if (u->kind == UEXIT_PIO && !u->pio.in)
 		memcpy(h->pio, h->pending_data, sizeof(h->pending_data));
-	store_common(h);
-	store_exit(h);
+	store_common(h->v, h->run);
+	store_exit(h->run, u);
 }
 
 static __always_inline long run_loaded(struct host_vcpu *h)
