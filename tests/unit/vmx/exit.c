@@ -2,6 +2,8 @@
 /* Exit qualifications, decoded into the neutral handlers' terms. */
 #include "fixture.h"
 
+#include "../../../engine/x86/task.h"
+
 static void expect(const char *handler, u64 a, u64 b, u64 c)
 {
 	assert_non_null(seen.handler);
@@ -120,6 +122,8 @@ static void test_the_rest_goes_where_it_belongs(void **state)
 	}
 	run_to(REASON_RDTSCP, 0);
 	expect("rdtsc", 1, 0, 0);
+	run_to(REASON_TASK_SWITCH, BIT(31) | 0x28);
+	expect("task switch", TASK_JMP, 0x28, 0);
 	run_to(REASON_EXTERNAL_INTERRUPT, 0);
 	assert_null(seen.handler);
 }
@@ -127,8 +131,8 @@ static void test_the_rest_goes_where_it_belongs(void **state)
 static void test_what_is_not_handled_says_its_name(void **state)
 {
 	(void)state;
-	assert_int_equal(run_to(REASON_TASK_SWITCH, 0), ACT_USER);
-	assert_string_equal(seen.handler, "Task switch");
+	assert_int_equal(run_to(REASON_XSAVES, 0), ACT_USER);
+	assert_string_equal(seen.handler, "XSAVES");
 	assert_int_equal(run_to(71, 0), ACT_USER);
 	assert_string_equal(seen.handler, "unknown exit reason");
 	assert_int_equal(run_to(0x7fff, 0), ACT_USER);	/* beyond the counters */

@@ -5,6 +5,7 @@
 #include "../../../engine/mem/table.h"
 #include "../../../engine/x86/emulate.h"
 #include "../../../engine/x86/exits.h"
+#include "../../../engine/x86/task.h"
 #include "arch/insn.h"
 
 struct seen seen;
@@ -47,6 +48,13 @@ enum exit_action x86_exit_triple_fault(struct vcpu *c)
 {
 	(void)c;
 	return SEEN("triple fault", 0);
+}
+
+enum exit_action x86_exit_task_switch(struct vcpu *c, enum task_cause cause, u16 selector,
+				      u64 return_rip)
+{
+	(void)c, (void)return_rip;
+	return SEEN("task switch", cause, selector);
 }
 
 enum exit_action x86_exit_rdtsc(struct vcpu *c, bool with_aux)
