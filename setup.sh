@@ -16,7 +16,7 @@ readonly KERNEL_META=linux-image-cloud-amd64
 readonly PACKAGES=(
 	# building
 	gcc libc6-dev make python3 binutils kmod cpio lz4 zstd xz-utils bc
-	libjansson-dev libcapstone-dev liburing-dev libzydis-dev libzycore-dev acpica-tools
+	libjansson-dev libcapstone-dev liburing-dev libseccomp-dev libzydis-dev libzycore-dev acpica-tools
 	# the rig's emulators and firmware
 	bochs bochs-term bochsbios vgabios qemu-system-x86 seabios
 	# tests

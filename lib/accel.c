@@ -106,6 +106,7 @@ static int check_abi(struct vmm_accel *a, struct vmm_error *e)
 int vmm_accel_open(struct vmm_accel *a, const char *path, struct vmm_error *e)
 {
 	a->path = path;
+	a->dir = -1;
 	a->run_size = 0;
 	a->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (a->fd < 0)
@@ -122,6 +123,9 @@ void vmm_accel_close(struct vmm_accel *a)
 	if (a->fd >= 0)
 		close(a->fd);
 	a->fd = -1;
+	if (a->dir >= 0)
+		close(a->dir);
+	a->dir = -1;
 }
 
 int vmm_accel_cap(const struct vmm_accel *a, int cap)

@@ -46,6 +46,7 @@ int vmm_fail(struct vmm_error *e, enum vmm_error_class class,
 struct vmm_accel {
 	int fd;
 	const char *path;	/* not owned */
+	int dir;		/* the folder of its nodes; -1 = as in @path */
 	size_t run_size;	/* bytes of struct kvm_run's mapping */
 };
 

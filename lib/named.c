@@ -118,7 +118,8 @@ int vmm_named_open(struct vmm_vm *vm, struct vmm_accel *a, const char *name,
 		return failed(a, name, EINVAL, e);
 	snprintf(path, sizeof(path), "%.*s%s",
 		 slash ? (int)(slash - a->path) + 1 : 0, a->path, name);
-	vm->fd = open(path, O_RDWR | O_CLOEXEC);
+	vm->fd = a->dir >= 0 ? openat(a->dir, name, O_RDWR | O_CLOEXEC) :
+			       open(path, O_RDWR | O_CLOEXEC);
 	if (vm->fd < 0)
 		return failed(a, name, errno, e);
 	/* Whatever else lies there does not know this. */

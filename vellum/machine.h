@@ -60,6 +60,7 @@ struct machine_config {
 	bool catch_faults;
 	bool lint;			/* look at the state before it is entered */
 
+	bool no_sandbox;
 	bool no_reboot;
 	bool strict_io;
 	bool debug_exit;

@@ -40,6 +40,6 @@ $(BUILD)/vellum.d/engine/%.o: engine/%.c
 
 $(VELLUM): $(VELLUM_OBJS) $(LIBVMM)
 	@echo "  CC $@"
-	@$(CC) -static -pthread -o $@ $^ -luring -ljansson -lcapstone
+	@$(CC) -static -pthread -o $@ $^ -luring -lseccomp -ljansson -lcapstone
 
 -include $(VELLUM_OBJS:.o=.d)

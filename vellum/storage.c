@@ -91,6 +91,16 @@ int storage_open(struct storage *s, struct vmm_error *e)
 	return 0;
 }
 
+int storage_start(struct storage *s, struct vmm_error *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (disk_start(&s->unit[i].disk, e))
+			return -1;
+	return 0;
+}
+
 void storage_close(struct storage *s)
 {
 	unsigned int i;

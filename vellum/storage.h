@@ -34,7 +34,9 @@ struct storage {
  * a message on standard error.
  */
 int storage_parse(struct storage *s, const char *value, bool cdrom);
+/* Opens and locks; then, in the sandbox, starts the threads. */
 int storage_open(struct storage *s, struct vmm_error *e);
+int storage_start(struct storage *s, struct vmm_error *e);
 void storage_close(struct storage *s);
 
 /* ---- in a machine ---- */

@@ -8,6 +8,7 @@
 #include "acpi/tables.h"
 #include "cpuid.h"
 #include "machine.h"
+#include "sandbox.h"
 
 #define CR0_PE		0x00000001ull
 #define CR0_ET		0x00000010ull
@@ -272,7 +273,10 @@ static void run_failed(struct vcpu *c, int err)
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *c = opaque;
+	char name[16];
 
+	snprintf(name, sizeof(name), "vcpu%u", c->v.index);
+	sandbox_thread(SANDBOX_VCPU, name);
 	this_run = c->v.run;
 	while (!c->m->stopping) {
 		int ret = vmm_vcpu_run(&c->v);
@@ -295,7 +299,6 @@ int vcpu_start(struct vcpu *c, struct vmm_error *e)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;
-	char name[16];
 	int ret;
 
 	pthread_attr_init(&attr);
@@ -311,8 +314,6 @@ int vcpu_start(struct vcpu *c, struct vmm_error *e)
 		return vmm_fail(e, VMM_ERR_HOST, "can't start a thread: %s",
 				strerror(ret));
 	c->started = true;
-	snprintf(name, sizeof(name), "vcpu%u", c->v.index);
-	pthread_setname_np(c->thread, name);
 	return 0;
 }
 

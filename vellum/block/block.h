@@ -103,6 +103,7 @@ void block_image_failed(struct block_image *img, const struct block_request *r);
 /* ---- pool.c ---- */
 
 #define POOL_THREADS	4u
+#define POOL_BESIDE_RING 2u	/* for what the ring does not take */
 
 struct block_pool {
 	struct block_image *img;
@@ -110,7 +111,7 @@ struct block_pool {
 	pthread_cond_t work;
 	struct block_request *todo, **todo_end;
 	struct block_request *finished, **finished_end;
-	unsigned int n_threads, n_idle, n_todo;
+	unsigned int n_threads;
 	bool stop;
 	pthread_t thread[POOL_THREADS];
 	int fd;			/* eventfd: something has finished */
@@ -118,8 +119,12 @@ struct block_pool {
 
 int pool_init(struct block_pool *p, struct block_image *img);
 void pool_fini(struct block_pool *p);	/* nothing may be in flight */
-/* Threads are started as they are needed. -errno if not even one can be. */
-int pool_submit(struct block_pool *p, struct block_request *r);
+/*
+ * All @n threads at once, since the one that submits may not make any.  -errno if
+ * not even one can be.
+ */
+int pool_start(struct block_pool *p, unsigned int n);
+void pool_submit(struct block_pool *p, struct block_request *r);
 /* All that have finished, as a list; resets the eventfd. */
 struct block_request *pool_take(struct block_pool *p);
 
@@ -169,8 +174,10 @@ struct disk {
 
 enum disk_engine { DISK_BEST, DISK_POOL };
 
+/* Opens all that it will need; nothing happens before disk_start(). */
 int disk_open(struct disk *d, const struct block_options *o,
 	      enum disk_engine engine, struct vmm_error *e);
+int disk_start(struct disk *d, struct vmm_error *e);
 void disk_close(struct disk *d);
 
 void disk_lock(struct disk *d);

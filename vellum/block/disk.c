@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../sandbox.h"
 #include "block.h"
 
 #define IO_STACK	(128u * 1024)
@@ -36,14 +37,8 @@ static void complete(struct disk *d, struct block_request *r)
 
 static void to_pool(struct disk *d, struct block_request *r, uint64_t skip)
 {
-	int ret;
-
 	r->result = (int)skip;	/* where the pool's thread takes it up */
-	ret = pool_submit(&d->pool, r);
-	if (ret) {
-		r->result = ret;
-		complete(d, r);
-	}
+	pool_submit(&d->pool, r);
 }
 
 static void ring_done(void *opaque, struct block_request *r, uint64_t did)
@@ -179,6 +174,7 @@ static void *io_thread(void *opaque)
 {
 	struct disk *d = opaque;
 
+	sandbox_thread(SANDBOX_DISK, "disk");
 	ev_run(&d->loop);
 	return NULL;
 }
@@ -199,7 +195,6 @@ static int start_thread(struct disk *d)
 	if (ret)
 		return -ret;
 	d->started = true;
-	pthread_setname_np(d->thread, "disk");
 	return 0;
 }
 
@@ -228,6 +223,13 @@ static int add_sources(struct disk *d, enum disk_engine engine)
 	       ev_fd_add(&d->loop, &d->pool_source) ? -errno : 0;
 }
 
+static int start_failed(const struct block_options *o, int err,
+			struct vmm_error *e)
+{
+	return vmm_fail(e, VMM_ERR_HOST, "%s %s: can't start its I/O: %s",
+			o->option, o->path, strerror(-err));
+}
+
 int disk_open(struct disk *d, const struct block_options *o,
 	      enum disk_engine engine, struct vmm_error *e)
 {
@@ -246,13 +248,19 @@ int disk_open(struct disk *d, const struct block_options *o,
 	}
 	ret = add_sources(d, engine);
 	if (!ret)
+		return 0;
+	disk_close(d);
+	return start_failed(o, ret, e);
+}
+
+int disk_start(struct disk *d, struct vmm_error *e)
+{
+	int ret = pool_start(&d->pool, d->uring ? POOL_BESIDE_RING :
+						  POOL_THREADS);
+
+	if (!ret)
 		ret = start_thread(d);
-	if (ret) {
-		disk_close(d);
-		return vmm_fail(e, VMM_ERR_HOST, "%s %s: can't start its I/O: %s",
-				o->option, o->path, strerror(-ret));
-	}
-	return 0;
+	return ret ? start_failed(&d->image.o, ret, e) : 0;
 }
 
 void disk_close(struct disk *d)

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../sandbox.h"
 #include "block.h"
 
 #define POOL_STACK	(64u * 1024)
@@ -57,20 +58,17 @@ static void *pool_thread(void *opaque)
 	struct block_pool *p = opaque;
 	struct block_request *r;
 
+	sandbox_thread(SANDBOX_WORKER, "disk-worker");
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		while (!p->todo && !p->stop) {
-			p->n_idle++;
+		while (!p->todo && !p->stop)
 			pthread_cond_wait(&p->work, &p->lock);
-			p->n_idle--;
-		}
 		if (!p->todo)
 			break;
 		r = p->todo;
 		p->todo = r->next;
 		if (!p->todo)
 			p->todo_end = &p->todo;
-		p->n_todo--;
 		pthread_mutex_unlock(&p->lock);
 		/* A short transfer of the ring's leaves its count here. */
 		r->result = block_image_do(p->img, r, (uint64_t)r->result);
@@ -96,27 +94,27 @@ static int start_thread(struct block_pool *p)
 	pthread_attr_destroy(&attr);
 	if (ret)
 		return -ret;
-	pthread_setname_np(p->thread[p->n_threads++], "disk-worker");
+	p->n_threads++;
 	return 0;
 }
 
-int pool_submit(struct block_pool *p, struct block_request *r)
+int pool_start(struct block_pool *p, unsigned int n)
 {
 	int ret = 0;
 
-	pthread_mutex_lock(&p->lock);
-	if (p->n_todo >= p->n_idle && p->n_threads < POOL_THREADS)
+	while (p->n_threads < n && !ret)
 		ret = start_thread(p);
-	if (p->n_threads) {
-		ret = 0;
-		r->next = NULL;
-		*p->todo_end = r;
-		p->todo_end = &r->next;
-		p->n_todo++;
-		pthread_cond_signal(&p->work);
-	}
+	return p->n_threads ? 0 : ret;
+}
+
+void pool_submit(struct block_pool *p, struct block_request *r)
+{
+	pthread_mutex_lock(&p->lock);
+	r->next = NULL;
+	*p->todo_end = r;
+	p->todo_end = &r->next;
+	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
-	return ret;
 }
 
 struct block_request *pool_take(struct block_pool *p)

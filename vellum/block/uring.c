@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "block.h"
@@ -38,6 +39,36 @@ static bool has_operations(struct io_uring *ring)
 	return ok;
 }
 
+/* liburing 2.3 has functions for these, but does not export all of them. */
+static int do_register(struct block_uring *u, unsigned int what,
+		       const void *arg, unsigned int n)
+{
+	return syscall(SYS_io_uring_register, u->ring.ring_fd, what, arg, n) < 0 ?
+	       -errno : 0;
+}
+
+/*
+ * What goes through a ring no filter of system calls sees.  So this one takes only
+ * what the thread may do by system call too, from before it is switched on.  (The
+ * image is not registered: the kernel would keep it, and its lock, for some
+ * milliseconds after the end of the process.)
+ */
+static int restrict_ring(struct block_uring *u)
+{
+	static const struct io_uring_restriction only[] = {
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_READV },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_WRITEV },
+		{ .opcode = IORING_RESTRICTION_SQE_OP,
+		  .sqe_op = IORING_OP_FSYNC },
+	};
+	int ret = do_register(u, IORING_REGISTER_RESTRICTIONS, only,
+			      sizeof(only) / sizeof(only[0]));
+
+	return ret ? ret : do_register(u, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
 struct block_uring *uring_create(struct block_image *img)
 {
 	struct block_uring *u = calloc(1, sizeof(*u));
@@ -45,13 +76,13 @@ struct block_uring *uring_create(struct block_image *img)
 	if (!u)
 		return NULL;
 	u->img = img;
-	if (io_uring_queue_init(RING_ENTRIES, &u->ring, 0)) {
+	if (io_uring_queue_init(RING_ENTRIES, &u->ring, IORING_SETUP_R_DISABLED)) {
 		free(u);
 		return NULL;
 	}
 	u->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->fd < 0 || !has_operations(&u->ring) ||
-	    io_uring_register_eventfd(&u->ring, u->fd)) {
+	    io_uring_register_eventfd(&u->ring, u->fd) || restrict_ring(u)) {
 		uring_destroy(u);
 		return NULL;
 	}

@@ -16,6 +16,7 @@ enum {
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
 	OPT_DISK, OPT_CDROM, OPT_NAME, OPT_CATCH, OPT_LINT,
+	OPT_NO_SANDBOX,
 };
 
 static const struct option_spec specs[] = {
@@ -49,6 +50,7 @@ static const struct option_spec specs[] = {
 	{ "lint", NULL, OPT_LINT, "check the first vCPU's state; don't enter a guest that can't run" },
 	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
 	{ "name", "NAME", OPT_NAME, "make a VM of that name, which stays when this program ends" },
+	{ "no-sandbox", NULL, OPT_NO_SANDBOX, "keep privileges, files and system calls that the guest needs not" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
 
@@ -147,6 +149,7 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_STRICT_IO: o->cfg.strict_io = true; return 0;
 	case OPT_DEBUG_EXIT: o->cfg.debug_exit = true; return 0;
 	case OPT_QUIET: o->cfg.quiet = true; return 0;
+	case OPT_NO_SANDBOX: o->cfg.no_sandbox = true; return 0;
 	case OPT_FLAT: return add_flat(o, value);
 	case OPT_ENTRY: o->entry = value; return 0;
 	case OPT_MODE: o->mode = value; return 0;

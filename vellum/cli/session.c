@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "../sandbox.h"
 #include "../status.h"
 #include "commands.h"
 
@@ -277,6 +278,23 @@ static int finish(struct session *s, bool ok, const struct machine_end *end,
 	return end_status(end);
 }
 
+/* The folder of the accelerator's nodes, for those that come by name. */
+static int enter_sandbox(struct session *s, struct vmm_error *e)
+{
+	struct sandbox_needs needs = { 0 };
+	const char *slash = strrchr(s->cfg->accel, '/');
+	char folder[4096] = ".";
+
+	if (s->cfg->no_sandbox)
+		return 0;
+	if (slash)
+		snprintf(folder, sizeof(folder), "%.*s",
+			 (int)(slash - s->cfg->accel) + 1, s->cfg->accel);
+	if (s->cfg->name)
+		needs.nodes = folder;
+	return sandbox_enter(&needs, &s->accel.dir, e);
+}
+
 int session_load(const struct machine_config *cfg)
 {
 	struct session *s = &the_session;
@@ -285,7 +303,9 @@ int session_load(const struct machine_config *cfg)
 
 	if (vmm_accel_open(&s->accel, cfg->accel, &e))
 		return report(&e);
-	if (machine_load(&the_machine, cfg, &s->accel, &e))
+	s->cfg = cfg;
+	if (enter_sandbox(s, &e) ||
+	    machine_load(&the_machine, cfg, &s->accel, &e))
 		status = report(&e);
 	vmm_accel_close(&s->accel);
 	return status;
@@ -308,8 +328,11 @@ int session_run(const struct machine_config *cfg)
 	int status;
 	bool ok;
 
-	if (open_session(s, cfg, &e))
+	if (open_session(s, cfg, &e) || enter_sandbox(s, &e) ||
+	    (cfg->storage && storage_start(cfg->storage, &e))) {
+		console_restore();
 		return report(&e);
+	}
 	for (;;) {
 		ok = make_named(s, &e) && run_one(s, &end, &e);
 		if (!ok || end.cause != END_RESET || cfg->no_reboot || cfg->attach)

@@ -3,7 +3,7 @@
 # sanitizers: one binary per test_*.c, each linked with what it uses of the
 # program.
 
-UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block virtio ata storage pci board garbage emulation
+UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block virtio ata storage pci board garbage emulation sandbox
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
@@ -33,7 +33,7 @@ $(UNIT_VELLUM_DIR)/program.a: $(UNIT_VELLUM_OBJS)
 $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
 		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_DIR)/program.a
 	@echo "  CC $@"
-	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring -lcapstone
+	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring -lseccomp -lcapstone
 
 -include $(UNIT_VELLUM_OBJS:.o=.d)
 -include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)

@@ -89,6 +89,7 @@ static void open_one(struct disk *d, const char *path, bool cd)
 
 	make_image(path, cd ? CD_SIZE : DISK_SIZE, cd ? 2048 : 512);
 	assert_int_equal(disk_open(d, &o, DISK_BEST, &e), 0);
+	assert_int_equal(disk_start(d, &e), 0);
 }
 
 static int set_up(void **state)

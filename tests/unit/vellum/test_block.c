@@ -47,7 +47,11 @@ static int try_open(struct disk *d, bool ro, unsigned int sector)
 
 static void must_open(struct disk *d, bool ro)
 {
+	struct vmm_error e;
+
 	assert_int_equal(try_open(d, ro, 512), 0);
+	if (disk_start(d, &e))
+		fail_msg("%s", e.text);
 }
 
 /* ---- one request, waited for ---- */

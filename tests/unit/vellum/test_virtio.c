@@ -88,6 +88,7 @@ static void set_up(bool ro)
 	};
 	pci_bus_init(&w.pci, &w.io, &w.mem, &w.ram);
 	assert_int_equal(disk_open(&w.disk, &o, DISK_BEST, &e), 0);
+	assert_int_equal(disk_start(&w.disk, &e), 0);
 	assert_int_equal(virtio_blk_add(&w.blk, &w.pci, PCI_ANY_SLOT, &w.disk,
 					path, "serial-1", 2, &host), 0);
 	assert_int_equal(pci_assign(&w.pci), 0);
