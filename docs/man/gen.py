@@ -57,7 +57,8 @@ makes the VM, loads it and runs it. A reset makes it anew.
 All options are shown by
 .Nm
 .Fl -help
-and explained in docs/vellum.md.""", [("-name NAME", "Make a VM of that name, which stays.")],
+and explained in docs/vellum.md.""", [("-name NAME", "Make a VM of that name, which stays."),
+             ("-no-sandbox", "Keep privileges, files and system calls that the guest needs not.")],
             "vellum-create vellum-load vellum-list"),
     "list": ("list the named VMs", "", """Shows the user's own VMs, and to who may override file
 permissions all of them: name, state
