@@ -2,7 +2,7 @@
 #include "i8042.h"
 
 #define STATUS_OBF	0x01u
-#define STATUS_SYSTEM	0x04u	/* passed its self-test */
+#define STATUS_SYSTEM	0x04u	/* a copy of the command byte's */
 #define STATUS_COMMAND	0x08u	/* last write was a command */
 #define STATUS_UNLOCKED	0x10u
 
@@ -16,7 +16,12 @@
 #define CMD_KBD_DISABLE	0xadu
 #define CMD_KBD_ENABLE	0xaeu
 #define CMD_WRITE_KBD	0xd2u	/* as if the keyboard had sent it */
+#define CMD_READ_IN	0xc0u
 #define CMD_READ_OUT	0xd0u
+#define CMD_WRITE_AUX_OUT 0xd3u	/* as if the mouse had sent it */
+#define CMD_WRITE_AUX	0xd4u
+#define CMD_A20_OFF	0xddu
+#define CMD_A20_ON	0xdfu
 #define CMD_WRITE_OUT	0xd1u
 #define CMD_PULSE	0xf0u	/* low nibble: lines that stay high */
 
@@ -30,6 +35,9 @@
 #define CTR_KBD_DISABLE	0x10u
 #define CTR_AUX_DISABLE	0x20u
 #define CTR_SYSTEM	0x04u
+
+/* Input port: keyboard not locked, no jumper set, as on an AT with colour. */
+#define IN_AT		0xb0u
 
 #define OUT_NOT_RESET	0x01u
 #define OUT_A20		0x02u
@@ -90,12 +98,15 @@ static void data_write(void *dev, uint64_t offset, unsigned int size,
 
 	(void)offset, (void)size;
 	k->pending = 0;
+	k->last_command = false;
 	if (pending == CMD_WRITE_BYTE)
 		k->command_byte = (uint8_t)value;
 	else if (pending == CMD_WRITE_OUT)
 		set_output_port(k, (uint8_t)value);
 	else if (pending == CMD_WRITE_KBD)
 		answer(k, (uint8_t)value);
+	else if (pending)
+		;	/* for a mouse that is not there, or memory without use */
 	else if (k->keyboard) {
 		/* What is for the keyboard also starts its clock. */
 		k->command_byte &= (uint8_t)~CTR_KBD_DISABLE;
@@ -109,7 +120,8 @@ static uint64_t command_read(void *dev, uint64_t offset, unsigned int size)
 	struct i8042 *k = dev;
 
 	(void)offset, (void)size;
-	return STATUS_SYSTEM | STATUS_COMMAND | STATUS_UNLOCKED |
+	return (k->command_byte & CTR_SYSTEM ? STATUS_SYSTEM : 0) |
+	       (k->last_command ? STATUS_COMMAND : 0) | STATUS_UNLOCKED |
 	       (k->out_full ? STATUS_OBF : 0);
 }
 
@@ -121,6 +133,7 @@ static void command_write(void *dev, uint64_t offset, unsigned int size,
 
 	(void)offset, (void)size;
 	k->pending = 0;
+	k->last_command = true;
 	switch (cmd) {
 	case CMD_READ_BYTE:
 		answer(k, k->command_byte);
@@ -128,6 +141,9 @@ static void command_write(void *dev, uint64_t offset, unsigned int size,
 	case CMD_WRITE_BYTE:
 	case CMD_WRITE_OUT:
 	case CMD_WRITE_KBD:
+	case CMD_WRITE_AUX_OUT:
+	case CMD_WRITE_AUX:
+	case CMD_WRITE_BYTE + 1 ... CMD_WRITE_BYTE + 0x1f:
 		k->pending = cmd;
 		break;
 	case CMD_AUX_DISABLE:
@@ -152,6 +168,18 @@ static void command_write(void *dev, uint64_t offset, unsigned int size,
 		break;
 	case CMD_AUX_TEST:
 		answer(k, PORT_TEST_DEAD);
+		break;
+	case CMD_READ_BYTE + 1 ... CMD_READ_BYTE + 0x1f:
+		answer(k, 0);
+		break;
+	case CMD_READ_IN:
+		answer(k, IN_AT);
+		break;
+	case CMD_A20_OFF:
+		k->output_port &= (uint8_t)~OUT_A20;
+		break;
+	case CMD_A20_ON:
+		k->output_port |= OUT_A20;
 		break;
 	case CMD_READ_OUT:
 		answer(k, k->output_port);
@@ -214,6 +242,7 @@ void i8042_reset(struct i8042 *k)
 	k->command_byte = CTR_SYSTEM | CTR_KBD_DISABLE | CTR_AUX_DISABLE;
 	k->output_port = OUT_NOT_RESET | OUT_A20;
 	k->pending = 0;
+	k->last_command = true;
 	k->out = 0;
 	k->out_full = false;
 	k->cf9 = 0;

@@ -21,6 +21,7 @@ struct i8042 {
 	uint8_t command_byte;
 	uint8_t output_port;
 	uint8_t pending;	/* command that waits for its data byte, or 0 */
+	bool last_command;	/* the last write went to the command port */
 	uint8_t out;		/* output buffer */
 	bool out_full;
 	uint8_t cf9;

@@ -13,7 +13,7 @@
 enum {
 	CMD_LEDS = 0xed, CMD_ECHO = 0xee, CMD_SET = 0xf0, CMD_ID = 0xf2,
 	CMD_RATE = 0xf3, CMD_ENABLE = 0xf4, CMD_DISABLE = 0xf5,
-	CMD_DEFAULTS = 0xf6, CMD_RESET = 0xff,
+	CMD_DEFAULTS = 0xf6, CMD_RESEND = 0xfe, CMD_RESET = 0xff,
 };
 
 #define KEY_LSHIFT	0x2au
@@ -71,12 +71,16 @@ void keyboard_reset(struct keyboard *k)
 
 static void take_data(struct keyboard *k, uint8_t cmd, uint8_t v)
 {
+	if (cmd == CMD_SET && v > 2) {
+		put(k, KBD_RESEND, true);	/* there is no set 3 */
+		return;
+	}
 	put(k, KBD_ACK, true);
 	if (cmd != CMD_SET)
 		return;
 	if (!v)
 		put(k, k->set, true);
-	else if (v <= 2)
+	else
 		k->set = v;
 }
 
@@ -95,6 +99,9 @@ void keyboard_send(struct keyboard *k, uint8_t v)
 	switch (v) {
 	case CMD_ECHO:
 		put(k, KBD_ECHO, true);
+		return;
+	case CMD_RESEND:
+		put(k, k->last, true);
 		return;
 	case CMD_LEDS: case CMD_SET: case CMD_RATE:
 		k->pending = v;
@@ -132,6 +139,18 @@ static void drop(struct keyboard *k)
 	k->breaking = false;
 }
 
+/* The controller translates answers like any code of set 2: these it knows. */
+static uint8_t translated(uint8_t v)
+{
+	switch (v) {
+	case 0x01: return 0x43;
+	case 0x02: return 0x41;
+	case 0x03: return 0x3f;
+	case 0x83: return 0x41;
+	default: return v;
+	}
+}
+
 bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v)
 {
 	uint8_t code = k->queue[k->head];
@@ -139,8 +158,8 @@ bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v)
 	if (!k->count)
 		return false;
 	if (k->answer[k->head]) {
-		/* The controller translates answers too: only 0x83 is one. */
-		*v = translate && code == 0x83 ? 0x41 : code;
+		k->last = code;
+		*v = translate ? translated(code) : code;
 		drop(k);
 		return true;
 	}

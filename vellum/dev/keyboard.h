@@ -18,6 +18,7 @@ struct keyboard {
 	unsigned int head, count;
 	bool breaking;		/* set 2: the prefix is out, the code not yet */
 	uint8_t pending;	/* command that waits for its data byte */
+	uint8_t last;		/* what it sent last, as it sent it */
 	uint8_t set;		/* 1 or 2 */
 	bool scanning;
 };

@@ -135,12 +135,23 @@ static uint64_t period_ns(const struct rtc *r)
 {
 	unsigned int rate = r->ram[RTC_A] & A_RATE;
 
-	if (!rate || !(r->ram[RTC_B] & B_PIE) ||
-	    (r->ram[RTC_A] & A_DIVIDER) != A_DIVIDER_RUN)
+	if (!rate || (r->ram[RTC_A] & A_DIVIDER) != A_DIVIDER_RUN)
 		return 0;
 	if (rate < 3)
 		rate += 7;	/* data sheet: 1 and 2 repeat 8 and 9 */
 	return NS_PER_S * (1ull << (rate - 1)) / CRYSTAL_HZ;
+}
+
+/* PF for those who poll follows from the time: have periods ended since? */
+static bool period_ended(struct rtc *r)
+{
+	uint64_t period = period_ns(r), now, was = r->polled_period;
+
+	if (!period)
+		return false;
+	now = now_ns(r) / period;
+	r->polled_period = now;
+	return now != was;
 }
 
 static bool alarm_hits(const struct rtc *r, uint8_t alarm, uint8_t now)
@@ -167,7 +178,7 @@ static void schedule(struct rtc *r)
 {
 	uint64_t period = period_ns(r), mono = ev_now(), first = EV_NEVER;
 
-	if (!period)
+	if (!period || !(r->ram[RTC_B] & B_PIE))
 		r->next_periodic = EV_NEVER;
 	else if (r->next_periodic == EV_NEVER)
 		r->next_periodic = mono + period;
@@ -220,6 +231,8 @@ static uint8_t read_c(struct rtc *r)
 	if (now != r->polled && !(r->ram[RTC_B] & B_SET))
 		r->ram[RTC_C] |= C_UF;
 	r->polled = now;
+	if (period_ended(r) && !(r->ram[RTC_B] & B_PIE))
+		r->ram[RTC_C] |= C_PF;
 	update_irq(r);
 	v = r->ram[RTC_C];
 	r->ram[RTC_C] = 0;
@@ -272,6 +285,7 @@ static void write_byte(struct rtc *r, uint8_t i, uint8_t v)
 	case RTC_A:
 		r->ram[RTC_A] = v & (uint8_t)~A_UIP;
 		r->next_periodic = EV_NEVER;
+		(void)period_ended(r);
 		break;
 	case RTC_B:
 		write_b(r, v);

@@ -31,6 +31,7 @@ struct rtc {
 	uint64_t next_periodic;	/* ns of CLOCK_MONOTONIC */
 	uint64_t next_second;
 	int64_t polled;		/* guest's second when C was last read */
+	uint64_t polled_period;	/* and the period of its time then */
 };
 
 extern const struct bus_ops rtc_ops;

@@ -168,7 +168,16 @@ static void write_thr(struct uart *u, uint8_t c)
 	} else if (u->backend.send) {
 		u->backend.send(u->backend.opaque, &c, 1);
 	}
-	u->thre_pending = true;		/* gone already */
+	/*
+	 * Gone already.  Writing takes the interrupt back until then: those who
+	 * answer it so, without reading IIR, wait for the next edge.  A FIFO is
+	 * filled in one go, with one edge at the end.
+	 */
+	if (u->thre_pending && !fifo_on(u)) {
+		u->thre_pending = false;
+		update_irq(u);
+	}
+	u->thre_pending = true;
 }
 
 static void write_ier(struct uart *u, uint8_t v)

@@ -315,6 +315,41 @@ static void test_keyboard(void **state)
 	assert_int_equal(get(&k), 0x77);
 }
 
+static void test_keyboard_commands(void **state)
+{
+	struct keyboard kb;
+	struct i8042 k = { .reset = on_reset, .keyboard = &kb };
+	static const uint8_t asks[] = { 0xf0, 0x02, 0xf0, 0x00 };
+	unsigned int i;
+
+	(void)state;
+	i8042_reset(&k);
+	/* what is for a mouse must not reset the keyboard */
+	i8042_command_ops.write(&k, 0, 1, 0xd4);
+	i8042_data_ops.write(&k, 0, 1, 0xff);
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 1, 0);
+	i8042_data_ops.write(&k, 0, 1, 0xee);
+	assert_int_equal(get(&k), 0xee);
+	i8042_data_ops.write(&k, 0, 1, 0xfe);
+	assert_int_equal(get(&k), 0xee);
+	i8042_data_ops.write(&k, 0, 1, 0xed);
+	assert_int_equal(get(&k), 0xfa);
+	i8042_data_ops.write(&k, 0, 1, 0x07);
+	assert_int_equal(get(&k), 0xfa);
+	i8042_data_ops.write(&k, 0, 1, 0xf0);
+	assert_int_equal(get(&k), 0xfa);
+	i8042_data_ops.write(&k, 0, 1, 0x03);
+	assert_int_equal(get(&k), 0xfe);	/* no set 3 */
+	/* translated, set 2 names itself 0x41 */
+	i8042_command_ops.write(&k, 0, 1, 0x60);
+	i8042_data_ops.write(&k, 0, 1, 0x44);
+	for (i = 0; i < sizeof(asks); i++) {
+		i8042_data_ops.write(&k, 0, 1, asks[i]);
+		assert_int_equal(get(&k), 0xfa);
+	}
+	assert_int_equal(get(&k), 0x41);
+}
+
 static void test_dma_registers(void **state)
 {
 	struct isa isa;
@@ -348,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_flash),
 		cmocka_unit_test(test_hpet),
 		cmocka_unit_test(test_keyboard),
+		cmocka_unit_test(test_keyboard_commands),
 		cmocka_unit_test(test_dma_registers),
 		cmocka_unit_test(test_trap_names),
 	};

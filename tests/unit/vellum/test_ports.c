@@ -77,6 +77,32 @@ static void test_i8042_answers(void **state)
 	assert_int_equal(i8042_data_ops.read(&k, 0, 1) & 3, 3);
 }
 
+/* IBM AT Technical Reference, "Keyboard Controller": status and commands. */
+static void test_i8042_status_and_ports(void **state)
+{
+	struct i8042 k = new_i8042();
+
+	(void)state;
+	i8042_data_ops.write(&k, 0, 1, 0x00);
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 0x08, 0);
+	i8042_command_ops.write(&k, 0, 1, 0x60);
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 0x08, 0x08);
+	i8042_data_ops.write(&k, 0, 1, 0x00);		/* SYS off */
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 0x0c, 0);
+	i8042_command_ops.write(&k, 0, 1, 0xaa);
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 0x0c, 0x0c);
+	assert_int_equal(i8042_data_ops.read(&k, 0, 1), 0x55);
+	i8042_command_ops.write(&k, 0, 1, 0xc0);	/* input port */
+	assert_int_equal(i8042_data_ops.read(&k, 0, 1) & 0x80, 0x80);
+	i8042_command_ops.write(&k, 0, 1, 0xdd);
+	assert_int_equal(port92_ops.read(&k, 0, 1), 0);
+	i8042_command_ops.write(&k, 0, 1, 0xdf);
+	assert_int_equal(port92_ops.read(&k, 0, 1), 2);
+	i8042_command_ops.write(&k, 0, 1, 0x21);	/* its memory: zeroes */
+	assert_int_equal(i8042_command_ops.read(&k, 0, 1) & 1, 1);
+	assert_int_equal(i8042_data_ops.read(&k, 0, 1), 0);
+}
+
 static void test_port92_and_cf9(void **state)
 {
 	struct i8042 k = new_i8042();
@@ -224,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_i8042_resets_by_pulse, setup),
 		cmocka_unit_test_setup(test_i8042_answers, setup),
+		cmocka_unit_test_setup(test_i8042_status_and_ports, setup),
 		cmocka_unit_test_setup(test_port92_and_cf9, setup),
 		cmocka_unit_test_setup(test_pm_powers_off_only_in_s5, setup),
 		cmocka_unit_test_setup(test_pm_power_button, setup),

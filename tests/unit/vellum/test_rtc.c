@@ -171,7 +171,7 @@ static void test_update_interrupt_and_c(void **state)
 	g->r.next_second = 0;		/* its time has come */
 	g->r.timer.fire(g->r.timer.opaque);
 	assert_true(the_level);
-	assert_int_equal(rd(g, 12) & 0xd0, 0x90);
+	assert_int_equal(rd(g, 12) & 0xd0, 0xd0);	/* PF too: periods end as well */
 	assert_false(the_level);
 	wr(g, 11, 0x02);
 	assert_true(g->r.timer.deadline == EV_NEVER);
@@ -211,6 +211,24 @@ static void test_periodic(void **state)
 	assert_true(g->r.timer.deadline == EV_NEVER);
 }
 
+/* The flag comes with each period, whether or not it interrupts. */
+static void test_periodic_flag_can_be_polled(void **state)
+{
+	struct rig *g = *state;
+
+	wr(g, 10, 0x26);		/* 1024 Hz */
+	assert_int_equal(rd(g, 12) & 0x40, 0);
+	the_time += NS / 1000;
+	assert_int_equal(rd(g, 12) & 0xc0, 0x40);
+	assert_int_equal(rd(g, 12) & 0x40, 0);
+	the_time += NS / 1000;
+	wr(g, 10, 0x20);
+	the_time += NS / 1000;
+	assert_int_equal(rd(g, 12) & 0x40, 0);
+	assert_false(the_level);
+	assert_true(g->r.timer.deadline == EV_NEVER);
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -221,6 +239,7 @@ int main(void)
 		T(test_garbage_time_does_no_harm), T(test_memory_bytes),
 		T(test_update_interrupt_and_c), T(test_alarm),
 		T(test_periodic),
+		T(test_periodic_flag_can_be_polled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

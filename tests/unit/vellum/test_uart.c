@@ -105,6 +105,28 @@ static void test_power_on_state(void **state)
 	free(r);
 }
 
+/* Without a FIFO each character sent is an edge, even if nobody reads IIR. */
+static void test_interrupts_answered_by_the_next_character(void **state)
+{
+	struct rig *r = new_rig(false);
+	unsigned int i;
+
+	(void)state;
+	wr(r, MCR, 0x0b);
+	wr(r, IER, 0x02);
+	for (i = 1; i < 5; i++) {
+		assert_true(r->level);
+		assert_int_equal(r->edges, i);
+		wr(r, THR, 'x');
+	}
+	wr(r, FCR, 0x01);
+	i = r->edges;
+	wr(r, THR, 'x');
+	wr(r, THR, 'x');
+	assert_int_equal(r->edges, i);	/* one burst */
+	free(r);
+}
+
 static void test_dlab_hides_data_and_ier(void **state)
 {
 	struct rig *r = new_rig(false);
@@ -294,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_power_on_state),
+		cmocka_unit_test(test_interrupts_answered_by_the_next_character),
 		cmocka_unit_test(test_dlab_hides_data_and_ier),
 		cmocka_unit_test(test_transmit_interrupt),
 		cmocka_unit_test(test_receive_and_trigger_levels),
