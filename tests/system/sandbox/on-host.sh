@@ -96,7 +96,7 @@ if [ "$module" = vmm ]; then
 		--fast-boot --memory 128M --append 'rig.cmd=reboot,-f' >out 2>&1 </dev/null &
 	pid=$!
 	n=0
-	until [ "$(grep -c 'guest: Linux' out)" -ge 2 ] || [ $n -ge 400 ]; do
+	until [ "$(grep -c 'Restarting system' out)" -ge 2 ] || [ $n -ge 400 ]; do
 		sleep 0.1
 		n=$((n + 1))
 		kill -0 $pid 2>/dev/null || n=400
