@@ -78,7 +78,8 @@ static const struct call calls[] = {
 	{ "clone3", M, SYS_clone3, { 0 } },
 	{ "ioctl TCGETS", M, SYS_ioctl, { -1, TCGETS } },
 	{ "ioctl KVM_CREATE_VM", M, SYS_ioctl, { -1, KVM_CREATE_VM } },
-	{ "ioctl KVM_SET_REGS", M, SYS_ioctl, { -1, (int)KVM_SET_REGS } },
+	{ "ioctl KVM_SET_DEBUGREGS", M, SYS_ioctl, { -1, (int)KVM_SET_DEBUGREGS } },
+	{ "ioctl KVM_SET_REGS", M | V, SYS_ioctl, { -1, (int)KVM_SET_REGS } },
 	{ "ioctl VMM_SET_NOTE", M, SYS_ioctl, { -1, (int)VMM_SET_NOTE } },
 	{ "seccomp", M, SYS_seccomp, { 1, -1 } },
 	{ "pread64", M, SYS_pread64, { -1 } },
@@ -154,7 +155,7 @@ static void test_more_for_those_who_need_it(void **state)
 		{ "accept4", M, SYS_accept4, { -1 } },
 		{ "recvfrom", M | V, SYS_recvfrom, { -1 } },
 		{ "sendto", M | V, SYS_sendto, { -1 } },
-		{ "ioctl KVM_SET_REGS", M | V, SYS_ioctl, { -1, (int)KVM_SET_REGS } },
+		{ "ioctl KVM_SET_DEBUGREGS", M | V, SYS_ioctl, { -1, (int)KVM_SET_DEBUGREGS } },
 		{ "socket", 0, SYS_socket, { 1, 1 } },
 		{ "listen", 0, SYS_listen, { -1 } },
 	};
