@@ -93,6 +93,7 @@ static const struct allowed allowed[] = {
 	{ SCMP_SYS(write), ALL, ANY },
 	{ SCMP_SYS(close), M | V | D, ANY },
 	{ SCMP_SYS(pread64), M, ANY },
+	{ SCMP_SYS(pwrite64), M | V, ANY },	/* firmware's variables */
 	{ SCMP_SYS(preadv), M | D | W, ANY },
 	{ SCMP_SYS(pwritev), M | D | W, ANY },
 	{ SCMP_SYS(pwritev2), M | D | W, ANY },

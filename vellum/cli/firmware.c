@@ -34,6 +34,19 @@ int parse_traps(const char *list, uint32_t *traps)
 	return 0;
 }
 
+/* Two guests that keep their variables in one file would both lose them. */
+static int lock_vars(const struct image_file *f, struct vmm_error *e)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (!fcntl(f->fd, F_OFD_SETLK, &l) ||
+	    (errno != EAGAIN && errno != EACCES))
+		return 0;	/* or a file system without locks */
+	return vmm_fail(e, VMM_ERR_INPUT,
+		"--vars %s: in use by another guest: give each a copy of its own",
+		f->path);
+}
+
 /* For reading and writing: a file of the user's that keeps what is written. */
 static int open_vars(struct image_file *f, const char *path,
 		     struct vmm_error *e)
@@ -46,7 +59,7 @@ static int open_vars(struct image_file *f, const char *path,
 		return vmm_fail(e, VMM_ERR_INPUT,
 			"--vars %s: %s: firmware writes its variables there",
 			path, strerror(errno));
-	return 0;
+	return lock_vars(f, e);
 }
 
 static int open_com2(struct image_file *f, const char *path,

@@ -16,7 +16,9 @@
 #define CMD_READ_ARRAY		0xff
 
 #define STATUS_READY		0x80u
-#define STATUS_SEQUENCE		0x30u	/* erase and program bits: bad command */
+#define STATUS_PROGRAM		0x10u	/* programming failed */
+#define STATUS_ERASE		0x20u	/* erasing failed */
+#define STATUS_SEQUENCE		(STATUS_PROGRAM | STATUS_ERASE)	/* bad command */
 
 #define ID_INTEL		0x89
 #define ID_DEVICE		0x18
@@ -30,18 +32,28 @@ static void set_mode(struct flash *f, enum flash_mode mode)
 		f->set_array(f->opaque, is);
 }
 
+static void save(struct flash *f, uint64_t at, uint64_t len, uint8_t failed)
+{
+	if (f->save && !f->save(f->opaque, at, len))
+		f->status |= failed;
+}
+
 /* Programming only clears bits. */
 static void program(struct flash *f, uint64_t at, uint8_t v)
 {
-	if (at < f->size)
-		f->data[at] &= v;
+	if (at >= f->size || (f->data[at] & v) == f->data[at])
+		return;
+	f->data[at] &= v;
+	save(f, at, 1, STATUS_PROGRAM);
 }
 
 static void erase(struct flash *f, uint64_t at)
 {
 	at &= ~(uint64_t)(FLASH_SECTOR - 1);
-	if (at < f->size)
-		memset(f->data + at, 0xff, FLASH_SECTOR);
+	if (at >= f->size)
+		return;
+	memset(f->data + at, 0xff, FLASH_SECTOR);
+	save(f, at, FLASH_SECTOR, STATUS_ERASE);
 }
 
 static void command(struct flash *f, uint8_t v)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A flash chip with Intel's command set (JEDEC "Common Flash Interface",
- * Intel "StrataFlash"): a byte wide, sectors of 4 KiB.  Its contents are a
- * mapping that others may share; while it reads as an array a guest reads that
- * mapping without our help.
+ * Intel "StrataFlash"): a byte wide, sectors of 4 KiB.  Its contents are memory
+ * that, while it reads as an array, a guest reads without our help.
  */
 #ifndef VELLUM_FIRMWARE_FLASH_H
 #define VELLUM_FIRMWARE_FLASH_H
@@ -33,6 +32,8 @@ struct flash {
 	unsigned int want, have;	/* bytes of a buffered program */
 	uint64_t at[FLASH_BUFFER];
 	uint8_t buffer[FLASH_BUFFER];
+	/* Keeps what has changed; false if that failed. NULL: nobody keeps it. */
+	bool (*save)(void *opaque, uint64_t at, uint64_t len);
 	/* The mode went to or from FLASH_ARRAY. */
 	void (*set_array)(void *opaque, bool array);
 	void *opaque;

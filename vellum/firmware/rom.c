@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "rom.h"
 
@@ -129,20 +131,45 @@ static void set_array(void *opaque, bool array)
 				      true);
 }
 
-static int map_vars(struct rom *r, const struct image_file *vars,
-		    struct vmm_error *e)
+/*
+ * Each change is in the file before firmware goes on.  Not a mapping of the file:
+ * one that is cut, or does not fit onto its file system, would end us.
+ */
+static bool save_vars(void *opaque, uint64_t at, uint64_t len)
+{
+	struct rom *r = opaque;
+	ssize_t done = pwrite(r->vars_file->fd, r->vars.data + at, len,
+			      (off_t)at);
+
+	if (done == (ssize_t)len)
+		return true;
+	if (!r->said)
+		fprintf(stderr,
+			"vellum: %s %s: can't write what firmware keeps there: %s; it sees an error of its flash (said once)\n",
+			r->vars_file->option, r->vars_file->path,
+			done < 0 ? strerror(errno) : "no room");
+	r->said = true;
+	return false;
+}
+
+static int read_vars(struct rom *r, const struct image_file *vars,
+		     struct vmm_error *e)
 {
 	void *p;
 
 	if (vars->fd < 0)
 		return 0;
-	p = mmap(NULL, vars->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		 vars->fd, 0);
+	p = mmap(NULL, vars->size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
-		return vmm_fail(e, VMM_ERR_INPUT, "%s %s: can't map it: %s",
+		return vmm_fail(e, VMM_ERR_HOST, "%s %s: no memory for it: %s",
 				vars->option, vars->path, strerror(errno));
 	r->vars.data = p;
 	r->vars.size = (uint32_t)vars->size;
+	if (image_read(vars, 0, p, vars->size, e))
+		return -1;
+	r->vars_file = vars;
+	r->vars.save = save_vars;
 	r->vars.set_array = set_array;
 	r->vars.opaque = r;
 	return 0;
@@ -193,7 +220,7 @@ int rom_create(struct rom *r, const struct image_file *image,
 	r->vm = vm;
 	r->ram = ram;
 	if (rom_check(image, vars, e) || read_image(r, image, e) ||
-	    map_vars(r, vars, e))
+	    read_vars(r, vars, e))
 		return -1;
 	if (add_ranges(r, mmio))
 		return vmm_fail(e, VMM_ERR_INTERNAL,

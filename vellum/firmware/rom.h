@@ -31,6 +31,8 @@ struct rom {
 	uint64_t size, base;
 	uint8_t pam[Q35_PAM_REGIONS];
 	struct flash vars;
+	const struct image_file *vars_file;
+	bool said;			/* the user knows that it can't be kept */
 	int error;			/* of the last slot's change, or 0 */
 };
 
@@ -39,8 +41,8 @@ int rom_check(const struct image_file *image, const struct image_file *vars,
 	      struct vmm_error *e);
 
 /*
- * Reads the image, maps the variables (@vars->fd -1: none; opened for
- * writing), puts both into the VM and onto the bus.
+ * Reads the image and the variables (@vars->fd -1: none; opened for writing, and
+ * open as long as @r), puts both into the VM and onto the bus.
  */
 int rom_create(struct rom *r, const struct image_file *image,
 	       const struct image_file *vars, struct vmm_vm *vm,

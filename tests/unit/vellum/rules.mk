@@ -8,7 +8,8 @@ UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
 	vellum/acpi/*.c vellum/block/*.c vellum/cli/*.c vellum/dev/*.c \
-	vellum/firmware/*.c vellum/load/*.c lib/*.c))
+	vellum/firmware/*.c vellum/load/*.c vellum/explain/*.c lib/*.c \
+	engine/explain/*.c)) engine/svm/check.c engine/vmx/fields.c engine/vmx/reasons.c
 UNIT_VELLUM_OBJS := $(UNIT_VELLUM_SRCS:%.c=$(UNIT_VELLUM_DIR)/%.o)
 UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \
 	-I$(BUILD)/vellum.d/acpi -pthread -MMD -MP -fno-omit-frame-pointer \
@@ -33,7 +34,7 @@ $(UNIT_VELLUM_DIR)/program.a: $(UNIT_VELLUM_OBJS)
 $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
 		$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.o $(UNIT_VELLUM_DIR)/program.a
 	@echo "  CC $@"
-	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring -lseccomp -lcapstone
+	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -lcmocka -lutil -luring -lseccomp -lcapstone -ljansson
 
 -include $(UNIT_VELLUM_OBJS:.o=.d)
 -include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)

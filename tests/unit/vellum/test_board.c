@@ -197,6 +197,44 @@ static void test_flash(void **state)
 	assert_int_equal(data[FLASH_SECTOR + 3], 0x22);
 }
 
+/* A file that can't be written is an error that firmware sees, per operation. */
+static unsigned int saves;
+static uint64_t save_at, save_len;
+static bool save_works;
+
+static bool on_save(void *o, uint64_t at, uint64_t len)
+{
+	(void)o;
+	saves++;
+	save_at = at;
+	save_len = len;
+	return save_works;
+}
+
+static void test_flash_saves(void **state)
+{
+	static uint8_t data[2 * FLASH_SECTOR];
+	struct flash f = { .data = data, .size = sizeof(data), .save = on_save };
+	const struct bus_ops *o = &flash_ops;
+
+	(void)state;
+	memset(data, 0xff, sizeof(data));
+	save_works = true;
+	o->write(&f, 7, 1, 0x40);
+	o->write(&f, 7, 1, 0x12);
+	assert_true(saves == 1 && save_at == 7 && save_len == 1);
+	assert_int_equal(o->read(&f, 0, 1), 0x80);
+	save_works = false;
+	o->write(&f, 8, 1, 0x40);
+	o->write(&f, 8, 1, 0x12);
+	assert_int_equal(o->read(&f, 0, 1), 0x90);
+	o->write(&f, 0, 1, 0x50);
+	o->write(&f, FLASH_SECTOR + 5, 1, 0x20);
+	o->write(&f, FLASH_SECTOR + 5, 1, 0xd0);
+	assert_true(save_at == FLASH_SECTOR && save_len == FLASH_SECTOR);
+	assert_int_equal(o->read(&f, 0, 1), 0xa0);
+}
+
 /* ---- HPET ---- */
 
 static uint64_t hpet_now;
@@ -381,6 +419,7 @@ int main(void)
 		cmocka_unit_test(test_fwcfg_by_dma),
 		cmocka_unit_test(test_acpi_script),
 		cmocka_unit_test(test_flash),
+		cmocka_unit_test(test_flash_saves),
 		cmocka_unit_test(test_hpet),
 		cmocka_unit_test(test_keyboard),
 		cmocka_unit_test(test_keyboard_commands),

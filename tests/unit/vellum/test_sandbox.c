@@ -86,6 +86,7 @@ static const struct call calls[] = {
 	{ "ioctl KVM_RUN", M | V, SYS_ioctl, { -1, KVM_RUN } },
 	{ "ioctl KVM_IRQ_LINE", M | V, SYS_ioctl, { -1, KVM_IRQ_LINE } },
 	{ "eventfd2", M | V, SYS_eventfd2, { 0, -1 } },
+	{ "pwrite64", M | V, SYS_pwrite64, { -1 } },
 	{ "epoll_wait", M | D, SYS_epoll_wait, { -1 } },
 	{ "io_uring_enter", M | D, SYS_io_uring_enter, { -1 } },
 	{ "epoll_ctl", M | V | D, SYS_epoll_ctl, { -1 } },
