@@ -22,7 +22,7 @@ KERNEL_DIR ?= /lib/modules/$(KERNEL_RELEASE)/build
 include $(sort $(wildcard rig/rules.mk lib/rules.mk vellum/rules.mk tables/rules.mk \
 	bench/rules.mk images/rules.mk docs/rules.mk tests/rules.mk tests/*/rules.mk tests/*/*/rules.mk))
 
-.PHONY: all module run test check unit lint bench clean distclean help setup silicon-report
+.PHONY: all module run run-check test check unit lint bench clean distclean help setup silicon-report
 
 all: module $(BUILD)/vellum
 	@:
@@ -31,10 +31,13 @@ setup:
 	@./setup.sh
 
 # make run ARGS='--memory 256M' RIG=amd
-run: setup
+run: run-check setup
 	@exec 8>$(BUILD)/run.lock; flock -n 8 || { echo "run: another make run builds" >&2; flock 8; }; \
 		$(MAKE) -j$(TESTS_JOBS) all >&2 8>&-
 	@RIG=$(RIG) ./run.sh $(ARGS)
+
+run-check:
+	@RIG=$(RIG) ./run.sh --only-check
 
 # On a machine with VT-x or AMD-V of its own: tests and benchmarks, one file to post.
 silicon-report: setup
