@@ -168,6 +168,22 @@ void svm_recover_event(struct svm_vcpu *s, u64 info)
 		vcpu_request(v, REQ_EVENT);
 }
 
+/*
+ * QEMU ends itself when a guest moves to CR8 while V_IRQ waits: there that exits, too
+ * (docs/emulators.md).
+ */
+static void update_cr8_exits(struct svm_vcpu *s)
+{
+	struct vmcb_control *c = &s->vmcb->c;
+	bool on = s->tpr_threshold || (svm_features.tcg && (c->int_ctl & INT_CTL_V_IRQ));
+	u16 writes = on ? c->cr_write | INTERCEPT_CR(8) : c->cr_write & ~INTERCEPT_CR(8);
+
+	if (writes == c->cr_write)
+		return;
+	c->cr_write = writes;
+	vmcb_touch(s, CLEAN_INTERCEPTS);
+}
+
 void svm_want_irq_window(struct vcpu *v, bool on)
 {
 	struct svm_vcpu *s = to_svm(v);
@@ -179,6 +195,8 @@ void svm_want_irq_window(struct vcpu *v, bool on)
 	s->vmcb->c.int_ctl = on ? old | bits : old & ~bits;
 	vmcb_touch(s, CLEAN_TPR);
 	intercept1(s, INTERCEPT1_VINTR, on);
+	if (UNLIKELY(svm_features.tcg))
+		update_cr8_exits(s);
 }
 
 enum exit_action svm_exit_irq_window(struct svm_vcpu *s)
@@ -289,11 +307,6 @@ enum exit_action svm_exit_db(struct svm_vcpu *s)
 
 void svm_set_tpr_threshold(struct vcpu *v, unsigned class)
 {
-	struct vmcb_control *c = &to_svm(v)->vmcb->c;
-	u16 writes = class ? c->cr_write | INTERCEPT_CR(8) : c->cr_write & ~INTERCEPT_CR(8);
-
-	if (writes == c->cr_write)
-		return;
-	c->cr_write = writes;
-	vmcb_touch(to_svm(v), CLEAN_INTERCEPTS);
+	to_svm(v)->tpr_threshold = class;
+	update_cr8_exits(to_svm(v));
 }

@@ -74,7 +74,7 @@ void svm_init_intercepts(struct svm_vcpu *s)
 
 	c->cr_read = 0;
 	c->cr_write = INTERCEPT_CR(4);
-	if (!s->v.lapic)
+	if (!s->v.lapic || (svm_features.tcg && (c->int_ctl & INT_CTL_V_IRQ)))
 		c->cr_write |= INTERCEPT_CR(8);
 	c->dr_read = c->dr_write = svm_debug_exits(s) ? 0xffff : 0;
 	c->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC) | BIT(VEC_UD);

@@ -73,6 +73,7 @@ struct svm_vcpu {
 	u64 asid_generation;	/* 0: it needs a new one */
 	bool rare;		/* look at what few entries and exits need: run.c */
 	u8 *tpr;		/* the LAPIC's TPR; NULL: CR8 is user space's */
+	u8 tpr_threshold;	/* not 0: moves to CR8 exit */
 
 	/* As the host runs, from vcpu_load() on. */
 	u64 host_xcr0, host_xss, host_tsc_aux;

@@ -288,6 +288,29 @@ static void test_tpr_threshold_makes_cr8_writes_exit(void **state)
 	assert_true(s.vmcb->c.cr_write & INTERCEPT_CR(4));
 }
 
+/* QEMU ends itself when a guest moves to CR8 with V_IRQ set. */
+static void test_cr8_writes_exit_with_v_irq_on_tcg(void **state)
+{
+	bool tcg = svm_features.tcg;
+
+	(void)state;
+	svm_features.tcg = false;
+	svm_backend.want_irq_window(v, true);
+	assert_false(s.vmcb->c.cr_write & INTERCEPT_CR(8));
+	svm_backend.want_irq_window(v, false);
+	svm_features.tcg = true;
+	svm_backend.want_irq_window(v, true);
+	assert_true(s.vmcb->c.cr_write & INTERCEPT_CR(8));
+	svm_backend.set_tpr_threshold(v, 0);
+	assert_true(s.vmcb->c.cr_write & INTERCEPT_CR(8));
+	svm_backend.set_tpr_threshold(v, 3);
+	svm_backend.want_irq_window(v, false);
+	assert_true(s.vmcb->c.cr_write & INTERCEPT_CR(8));
+	svm_backend.set_tpr_threshold(v, 0);
+	assert_false(s.vmcb->c.cr_write & INTERCEPT_CR(8));
+	svm_features.tcg = tcg;
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, vcpu_up, vcpu_down)
 
 int main(void)
@@ -310,6 +333,7 @@ int main(void)
 		T(test_a_step_cut_short_leaves_no_trap_flag),
 		T(test_a_guest_that_steps_itself_keeps_its_db),
 		T(test_tpr_threshold_makes_cr8_writes_exit),
+		T(test_cr8_writes_exit_with_v_irq_on_tcg),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
