@@ -1,57 +1,34 @@
-#!/bin/sh
 # SPDX-License-Identifier: MIT
-#
-# What tests/system/uefi.sh runs on the emulated host.
+# shellcheck shell=sh
+# On the emulated host, for tests/system/uefi.sh. esp.img is a FAT disk with GRUB as
+# \EFI\BOOT\BOOTX64.EFI, Debian's kernel and an initial RAM disk.
+# shellcheck disable=SC1091
+. ./drive.sh
+use "$1"
+id=11112222-3333-4444-5555-666677778888
+quiet='quiet mitigations=off nokaslr cryptomgr.notests'
 
-# Starts the firmware with a shell behind, its input on descriptor 3
-boot() {
-	rm -f in out
-	mkfifo in
-	timeout 350 vellum run --quiet --memory 256M \
-		--firmware OVMF_CODE_4M.fd --vars vars.fd <in >out 2>&1 &
-	pid=$!
-	exec 3>in
-	wait_for 'Press .*ESC' || return 1
-	printf '\033' >&3
-	wait_for 'Shell>'
+firmware() { start --memory 256M --firmware OVMF_CODE_4M.fd --vars vars.fd "$@"; }
+shell() {
+	firmware "$@"
+	await 'Press .*ESC' 400 && put '\033' && await 'Shell> ' 100
 }
 
-wait_for() {
-	n=0
-	while ! grep -q -- "$1" out; do
-		n=$((n + 1))
-		[ $n -gt 3000 ] && return 1
-		kill -0 $pid || return 1
-		sleep 0.1
-	done
-}
+shell
+result $? 'OVMF starts its shell'
+put "setvar Vellum -guid $id -nv -bs =0x4c4c4556\r" && await 'Shell> ' && put 'reset -s\r' && end
+result $? 'the shell sets a variable and powers off'
 
-type_line() {
-	printf '%s\r' "$1" >&3
-	sleep 3
-}
+shell --disk esp.img,ro
+put "setvar Vellum -guid $id\r" && await '56 45 4C 4C'
+result $? 'the variable is there when the machine starts again'
+put 'fs0:\r' && await 'FS0:.> ' &&
+	put "linux.efi initrd=\\\\initrd console=ttyS0 $quiet rig.cmd=echo,from-the-stub;ls,/sys/firmware\r" &&
+	await 'from-the-stub.*efi' 200 && end
+result $? "the kernel's EFI stub starts Linux from the shell"
 
-ok() {
-	if [ "$2" = "$3" ]; then
-		echo "ok - $1"
-	else
-		echo "not ok - $1"
-		cat out
-	fi
-}
-
-boot
-ok shell 0 $?
-type_line 'setvar Vellum -guid 11112222-3333-4444-5555-666677778888 -nv -bs =0x4c4c4556'
-type_line 'reset -s'
-exec 3>&-
-wait $pid
-ok power-off 0 $?
-
-boot
-ok shell-again 0 $?
-type_line 'setvar Vellum -guid 11112222-3333-4444-5555-666677778888'
-wait_for '56 45 4C 4C\|56454C4C'
-ok variable-persists 0 $?
-kill $pid
-exec 3>&-
+firmware --disk esp.img,ro,bus=ata
+await 'GRUB is here' 400 && await 'from-GRUB.*efi' 200 && end
+result $? 'a disk with BOOTX64.EFI boots by itself: GRUB, Linux, power-off'
+stop
+exit 0
