@@ -31,7 +31,7 @@ echo "$first,,83,*" | sfdisk -q "$dir/disk"
 dd if=/usr/lib/grub/i386-pc/boot.img of="$dir/disk" bs=440 count=1 conv=notrunc status=none
 dd if="$dir/core" of="$dir/disk" bs=512 seek=1 conv=notrunc status=none
 dd if="$dir/fs" of="$dir/disk" bs=1M seek=1 conv=notrunc status=none
-for module in vmm kvm; do
+for module in ${MODULES:-vmm kvm}; do
 	accel=/dev/vmm/ctl
 	[ $module = vmm ] || accel=/dev/kvm
 	echo "$module (${RIG:-intel}, ${BUS:-virtio}):"

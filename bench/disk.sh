@@ -25,7 +25,7 @@ END
 (cd "$dir/root" && find . -type f -o -type d | cpio -o -H newc 2>/dev/null) >"$dir/more.cpio"
 cat "$build/rig/guest.cpio" "$dir/more.cpio" >"$dir/disk.cpio"
 truncate -s 8M "$dir/blank.img"
-for module in vmm kvm; do
+for module in ${MODULES:-vmm kvm}; do
 	accel=/dev/vmm/ctl
 	[ $module = vmm ] || accel=/dev/kvm
 	echo "$module (${RIG:-intel}):"
