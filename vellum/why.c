@@ -7,6 +7,9 @@
 #include "explain/from_vmm.h"
 #include "explain/insn.h"
 #include "explain/render.h"
+#include "named.h"
+#include "status.h"
+#include "cli/commands.h"
 
 struct why_state {
 	enum explain_why why;
@@ -55,6 +58,8 @@ static bool take_all(struct why_state *w, struct vcpu *c)
 /* The exit that the fields tell of may be an older one: what KVM_RUN said counts. */
 static void set_reason(struct why_state *w, uint64_t reason)
 {
+	if (w->why == EXPLAIN_LIVE)
+		return;
 	if (w->s.vendor == EXPLAIN_SVM) {
 		if (w->why != EXPLAIN_LINT)
 			explain_set_vmcb(&w->s, offsetof(struct vmcb, c.exit_code),
@@ -165,4 +170,50 @@ char *why_lint(struct machine *m)
 		text = print(w);
 	free(w);
 	return text;
+}
+
+/* ---- a named VM ---- */
+
+static int explain_vcpu(struct machine *m, unsigned int index, bool json, bool verbose)
+{
+	struct why_state *w = why_snapshot(&m->vcpu[0], EXPLAIN_LIVE, 0);
+
+	if (!w) {
+		fprintf(stderr, "vellum: %s: the state of vCPU %u can't be read\n",
+			m->cfg->name, index);
+		return STATUS_HOST;
+	}
+	insn_examine(&w->s);
+	explain(&w->s, &w->r);
+	if (json)
+		report_json(stdout, &w->s, &w->r, NULL);
+	else
+		report_text(stdout, &w->s, &w->r, NULL, verbose);
+	free(w);
+	return STATUS_OK;
+}
+
+int why_named(const char *accel, const char *name, unsigned int index, bool json, bool verbose)
+{
+	static struct machine m;	/* large */
+	struct machine_config cfg = { .accel = accel, .name = name, .attach = true };
+	struct vmm_error e = { 0 };
+	struct vmm_accel a;
+	int status;
+
+	if (vmm_accel_open(&a, accel, &e))
+		return report(&e);
+	m.cfg = &cfg;
+	m.vm.fd = m.vcpu[0].v.fd = -1;
+	m.vcpu[0].m = &m;
+	if (named_read_config(&cfg, &a, &e) || named_open_vm(&m, &a, &e) ||
+	    vmm_vcpu_open(&m.vcpu[0].v, &m.vm, index, &e))
+		status = report(&e);
+	else
+		status = explain_vcpu(&m, index, json, verbose);
+	vmm_vcpu_destroy(&m.vcpu[0].v);
+	vmm_vm_destroy(&m.vm);
+	ram_destroy(&m.ram);
+	vmm_accel_close(&a);
+	return status;
 }

@@ -23,6 +23,9 @@ char *why_text(struct why_state *w);
 /* After why_text(): the vector of the i-th step of its chain, or -1. */
 int why_step(const struct why_state *w, unsigned int i);
 
+/* Prints what a named VM's vCPU stands at.  A status. */
+int why_named(const char *accel, const char *name, unsigned int index, bool json, bool verbose);
+
 /* Before the first entry: what is wrong with vCPU 0's state, or NULL. */
 char *why_lint(struct machine *m);
 

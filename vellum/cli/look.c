@@ -126,3 +126,10 @@ json_t *look_hex(uint64_t v)
 	snprintf(s, sizeof(s), "%#" PRIx64, v);
 	return json_string(s);
 }
+
+int look_done(const struct look *l, const char *what)
+{
+	if (!l->json)
+		return STATUS_OK;
+	return look_print(json_pack("{s:s, s:s}", "vm", l->name, "done", what));
+}

@@ -55,6 +55,9 @@ void look_close(struct look *l);
 /* "vellum: NAME: WHAT: why"; returns the status. */
 int look_failed(struct look *l, const char *what, int err);
 
+/* With --json says that it has been done, as one object; else nothing.  A status. */
+int look_done(const struct look *l, const char *what);
+
 /* Prints it and lets go of it.  Returns a status. */
 int look_print(json_t *root);
 /* "0x..." as JSON: numbers there have 53 bits. */

@@ -24,8 +24,8 @@ static int by_name(const char *text, name_fn fn, int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = look_open_accel(&l);
-	if (!status && fn(&l.a, l.name, &l.e))
-		status = report(&l.e);
+	if (!status)
+		status = fn(&l.a, l.name, &l.e) ? report(&l.e) : look_done(&l, argv[0]);
 	look_close(&l);
 	return status;
 }
@@ -122,6 +122,8 @@ static int command(const char *text, unsigned long request, unsigned long arg,
 		ret = vmm_named_command(&l.vm, request, arg);
 		if (ret)
 			status = look_failed(&l, argv[0], ret);
+		else
+			status = look_done(&l, argv[0]);
 	}
 	look_close(&l);
 	return status;
@@ -155,6 +157,8 @@ int cmd_nmi(int argc, char **argv)
 		ret = vmm_vcpu_do(&l.v, KVM_NMI, NULL);
 		if (ret)
 			status = look_failed(&l, "nmi", ret);
+		else
+			status = look_done(&l, "nmi");
 	}
 	look_close(&l);
 	return status;
@@ -252,6 +256,8 @@ int cmd_inject(int argc, char **argv)
 		ret = inject(&l, &j);
 		if (ret)
 			status = look_failed(&l, "inject", ret);
+		else
+			status = look_done(&l, "inject");
 	}
 	look_close(&l);
 	return status;

@@ -167,6 +167,8 @@ int cmd_set(int argc, char **argv)
 	status = look_open_vcpu(&l);
 	for (i = 0; !status && i < w.n; i++)
 		status = set_word(&l, w.word[i]);
+	if (!status)
+		status = look_done(&l, "set");
 	look_close(&l);
 	return status;
 }

@@ -43,6 +43,7 @@ struct top {
 
 static struct top the_top;
 static volatile sig_atomic_t stop;
+static bool screen;			/* output is a terminal: redraw it */
 static struct termios before;
 static bool raw;
 
@@ -167,11 +168,11 @@ static void print_row(const struct top *t, const struct look *l, const struct ro
 			"reason", r->reason));
 		return;
 	}
-	printf("%-24.24s %5u %8" PRIu64 " %10" PRIu64 " %6.1f %6.1f %6.1f %6.1f  %.24s\033[K\n",
+	printf("%-24.24s %5u %8" PRIu64 " %10" PRIu64 " %6.1f %6.1f %6.1f %6.1f  %.24s%s\n",
 	       r->name, e->vcpus, (uint64_t)e->resident >> 20,
 	       (r->exits - o->exits) / t->delay, percent(r->guest, o->guest, all),
 	       percent(r->kernel, o->kernel, all), percent(r->user, o->user, all),
-	       percent(r->halted, o->halted, all), r->reason);
+	       percent(r->halted, o->halted, all), r->reason, screen ? "\033[K" : "");
 }
 
 static int look_once(struct look *l, struct top *t, bool show)
@@ -184,9 +185,10 @@ static int look_once(struct look *l, struct top *t, bool show)
 		return report(&l->e);
 	t->n = n < ROWS_MAX ? n : ROWS_MAX;
 	if (show && !l->json)
-		printf("\033[H\033[7m%-24s %5s %8s %10s %6s %6s %6s %6s  %-24s\033[0m\033[K\n",
-		       "NAME", "VCPUS", "USED/MiB", "EXITS/s", "GUEST%", "KERN%",
-		       "USER%", "HALT%", "COMMONEST EXIT");
+		printf("%s%-24s %5s %8s %10s %6s %6s %6s %6s  %-24s%s\n",
+		       screen ? "\033[H\033[7m" : "", "NAME", "VCPUS", "USED/MiB", "EXITS/s", "GUEST%", "KERN%",
+		       "USER%", "HALT%", "COMMONEST EXIT",
+		       screen ? "\033[0m\033[K" : "");
 	for (i = 0; i < t->n; i++) {
 		read_row(l, &t->now[i], &e[i]);
 		find_reason(&t->now[i], earlier(t, t->now[i].name));
@@ -196,7 +198,7 @@ static int look_once(struct look *l, struct top *t, bool show)
 	if (show && l->json) {
 		json_dumpf(out, stdout, JSON_COMPACT);
 		printf("\n");
-	} else if (show) {
+	} else if (show && screen) {
 		printf("\033[J");
 	}
 	fflush(stdout);
@@ -228,7 +230,8 @@ static int run(struct look *l, struct top *t)
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	terminal(true);
-	if (!l->json)
+	screen = !l->json && isatty(1);
+	if (screen)
 		printf("\033[2J");
 	while (!status && !wait_key(t)) {
 		status = look_once(l, t, true);

@@ -230,6 +230,27 @@ static json_t *field_json(const struct shot *t, const struct field *f)
 			 in_words(t, f, buf, sizeof(buf)));
 }
 
+/* What is in no field, so that vellum explain --state has it. */
+static json_t *gpr_json(const struct look *l)
+{
+	json_t *j = json_object();
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	unsigned int i;
+	const struct { const char *name; const __u64 *v; } regs[] = {
+		{ "RAX", &r.rax }, { "RCX", &r.rcx }, { "RDX", &r.rdx }, { "RBX", &r.rbx },
+		{ "RBP", &r.rbp }, { "RSI", &r.rsi }, { "RDI", &r.rdi }, { "R8", &r.r8 },
+		{ "R9", &r.r9 }, { "R10", &r.r10 }, { "R11", &r.r11 }, { "R12", &r.r12 },
+		{ "R13", &r.r13 }, { "R14", &r.r14 }, { "R15", &r.r15 }, { "CR2", &s.cr2 },
+	};
+
+	if (vmm_vcpu_get_regs(&l->v, &r) || vmm_vcpu_get_sregs(&l->v, &s))
+		return j;
+	for (i = 0; i < COUNT(regs); i++)
+		json_object_set_new(j, regs[i].name, look_hex(*regs[i].v));
+	return j;
+}
+
 static json_t *to_json(const struct look *l, const struct shot *t)
 {
 	json_t *fields = json_object(), *m = json_object();
@@ -240,11 +261,11 @@ static json_t *to_json(const struct look *l, const struct shot *t)
 		if (get_field(t, i, &f))
 			json_object_set_new(fields, f.name, field_json(t, &f));
 	each_msr(t, add_msr, m);
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:o, s:o}", "vm", l->name,
+	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:o, s:o, s:o}", "vm", l->name,
 			 "vcpu", (int)l->vcpu, "vendor",
 			 t->s.vendor == VMM_VENDOR_VMX ? "VMX" : "SVM",
 			 "exits", (json_int_t)t->s.exits, "tsc", (json_int_t)t->s.tsc,
-			 "fields", fields, "msrs", m);
+			 "fields", fields, "gpr", gpr_json(l), "msrs", m);
 }
 
 static int diff(struct look *l, const struct shot *a, const struct shot *b)

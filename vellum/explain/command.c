@@ -10,8 +10,9 @@
 #include "../status.h"
 #include "insn.h"
 #include "render.h"
+#include "../why.h"
 
-enum { OPT_HELP = 1, OPT_STATE, OPT_JSON, OPT_NTH, OPT_VERBOSE };
+enum { OPT_HELP = 1, OPT_STATE, OPT_JSON, OPT_NTH, OPT_VERBOSE, OPT_VCPU, OPT_ACCEL };
 
 #define STATUS_NOTHING_FOUND 1
 
@@ -19,6 +20,8 @@ static const struct option_spec specs[] = {
 	{ "state", "FILE", OPT_STATE, "a saved dump, - for standard input" },
 	{ "json", NULL, OPT_JSON, "the answer as JSON" },
 	{ "nth", "N", OPT_NTH, "the Nth dump in the file (default: the first with a failure)" },
+	{ "vcpu", "N", OPT_VCPU, "of a VM: which vCPU (default 0)" },
+	{ "accel", "PATH", OPT_ACCEL, "of a VM: control node (default " VMM_DEFAULT_ACCEL ")" },
 	{ "verbose", NULL, OPT_VERBOSE, "list the checks that could not be made" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
@@ -26,18 +29,20 @@ static const struct option_spec specs[] = {
 #define N_SPECS (sizeof(specs) / sizeof(specs[0]))
 
 struct explain_options {
-	const char *path;
+	const char *path, *name, *accel;
+	unsigned vcpu;
 	bool json, verbose;
 	unsigned nth;
 };
 
 static void help(void)
 {
-	printf("usage: vellum explain --state FILE [OPTIONS]\n\n");
+	printf("usage: vellum explain --state FILE [OPTIONS]\n"
+	       "       vellum explain NAME [OPTIONS]\n\n");
 	print_options(specs, N_SPECS);
 	printf("\nReads KVM's VMCS or VMCB dump from a kernel log, a listing of bhyvectl\n"
 	       "--get-all, QEMU's register dump, or JSON (docs/explain.md); says why a VM entry\n"
-	       "failed or a guest triple-faulted.\n\n"
+	       "failed or a guest triple-faulted. With NAME: what a named VM stands at.\n\n"
 	       "status: 0 explained, 1 nothing wrong found, 2 usage, 4 unreadable file.\n");
 }
 
@@ -122,6 +127,18 @@ static int run(const struct explain_options *o)
 	return status;
 }
 
+static int set_vcpu(struct explain_options *o, const char *value)
+{
+	uint64_t n;
+
+	if (!parse_number(value, &n) || n >= 1024) {
+		fprintf(stderr, "vellum: --vcpu %s: not a vCPU's number\n", value);
+		return -1;
+	}
+	o->vcpu = (unsigned)n;
+	return 0;
+}
+
 static int set_nth(struct explain_options *o, const char *value)
 {
 	uint64_t n;
@@ -136,9 +153,12 @@ static int set_nth(struct explain_options *o, const char *value)
 
 int cmd_explain(int argc, char **argv)
 {
-	struct explain_options o = { 0 };
+	struct explain_options o = { .accel = VMM_DEFAULT_ACCEL };
 	const char *value;
 	int id, at = 1;
+
+	if (argc > 1 && argv[1][0] != '-')
+		o.name = argv[at++];
 
 	while ((id = next_option(specs, N_SPECS, argc, argv, &at, &value))) {
 		switch (id) {
@@ -151,6 +171,13 @@ int cmd_explain(int argc, char **argv)
 		case OPT_VERBOSE:
 			o.verbose = true;
 			break;
+		case OPT_ACCEL:
+			o.accel = value;
+			break;
+		case OPT_VCPU:
+			if (set_vcpu(&o, value))
+				return STATUS_USAGE;
+			break;
 		case OPT_NTH:
 			if (set_nth(&o, value))
 				return STATUS_USAGE;
@@ -162,8 +189,10 @@ int cmd_explain(int argc, char **argv)
 			return STATUS_USAGE;
 		}
 	}
-	if (!o.path) {
-		fprintf(stderr, "vellum: explain needs --state FILE: see vellum explain --help\n");
+	if (o.name && !o.path)
+		return why_named(o.accel, o.name, o.vcpu, o.json, o.verbose);
+	if (!o.path || o.name) {
+		fprintf(stderr, "vellum: explain needs either --state FILE or a VM's NAME: see vellum explain --help\n");
 		return STATUS_USAGE;
 	}
 	return run(&o);

@@ -139,7 +139,7 @@ static void from_svm(struct explain_state *s, const struct explain_kvm *k)
 	explain_set_vmcb(s, VS(rsp), k->regs->rsp);
 	explain_set_vmcb(s, VS(rax), k->regs->rax);
 	explain_set_vmcb(s, VS(rflags), k->regs->rflags | RFLAGS_FIXED);
-	if (k->why != EXPLAIN_LINT)
+	if (k->why == EXPLAIN_SHUTDOWN || k->why == EXPLAIN_FAIL_ENTRY)
 		explain_set_vmcb(s, offsetof(struct vmcb, c.exit_code),
 				 k->why == EXPLAIN_SHUTDOWN ? EXIT_SHUTDOWN : EXIT_INVALID);
 }

@@ -17,6 +17,7 @@ enum explain_why {
 	EXPLAIN_LINT,		/* before an entry: is the state legal? */
 	EXPLAIN_SHUTDOWN,	/* KVM_EXIT_SHUTDOWN */
 	EXPLAIN_FAIL_ENTRY,	/* KVM_EXIT_FAIL_ENTRY */
+	EXPLAIN_LIVE,		/* whatever it stands at: the exit fields count */
 };
 
 struct explain_state;

@@ -10,6 +10,7 @@
 #define FC_VMX		BIT(2)
 #define CPUID_VMX	BIT(5)
 #define PAGES_GUEST	16
+#define HOST_RIP_HERE	1	/* see states.c */
 
 static bool cap_exists(const struct explain_state *s, unsigned i)
 {
@@ -147,30 +148,32 @@ static void restore_host(const struct host_part *h)
 	linux_tss_limit_lost();
 }
 
-/* CF or ZF: VMfail; an exit clears both. The CPU comes back at test_exit_point. */
-static bool launch(void)
+/*
+ * CF or ZF: VMfail; an exit clears both. The CPU comes back behind VMLAUNCH, whichever
+ * it is; host_rip: unless a test has put another address into the field.
+ */
+static u64 kept_rbp;	/* not on the stack: objtool would take that for a frame */
+
+static bool launch(bool host_rip)
 {
+	u64 where = host_rip;
 	bool failed;
 
 	__asm__ volatile(
-		"push %%rbp\n\t"
+		"mov %%rbp, %[kept]\n\t"
 		"mov $0x6c14, %%eax\n\t"		/* host RSP */
 		"vmwrite %%rsp, %%rax\n\t"
-		"vmlaunch\n"
-		"test_exit_point:\n\t"
-		"setbe %%al\n\t"
-		"pop %%rbp"
-		: "=a"(failed) : : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
-		"r12", "r13", "r14", "r15", "cc", "memory");
+		"test %%rdx, %%rdx\n\t"
+		"jz 1f\n\t"
+		"lea 2f(%%rip), %%rdx\n\t"
+		"mov $0x6c16, %%eax\n\t"		/* host RIP */
+		"vmwrite %%rdx, %%rax\n"
+		"1:\tvmlaunch\n"
+		"2:\tsetbe %%al\n\t"
+		"mov %[kept], %%rbp"
+		: "=a"(failed), "+d"(where), [kept] "+m"(kept_rbp) : : "rbx", "rcx", "rsi", "rdi", "r8", "r9", "r10",
+		"r11", "r12", "r13", "r14", "r15", "cc", "memory");
 	return !failed;
-}
-
-static u64 exit_address(void)
-{
-	u64 at;
-
-	__asm__("lea test_exit_point(%%rip), %0" : "=r"(at));
-	return at;
 }
 
 /* Fields that this CPU has not are left out; the state may not need them. */
@@ -183,8 +186,6 @@ static bool write_fields(const struct explain_state *s)
 
 		if (!vmcs_fields[i].writable || !s->vmcs_known[i])
 			continue;
-		if (vmcs_fields[i].encoding == 0x6c16 && v == 1)
-			v = exit_address();
 		if (!insn_vmwrite(vmcs_fields[i].encoding, v) && v)
 			return false;
 	}
@@ -226,10 +227,12 @@ struct outcome machine_enter(struct machine *m, const struct explain_state *s)
 	insn_vmclear(vmcs);
 	insn_vmptrld(vmcs);
 	if (write_fields(s)) {
+		u64 rip = 0;
 		bool entered;
 
+		explain_get(s, F_HOST_RIP, &rip);
 		note_host(&host);
-		entered = launch();
+		entered = launch(rip == HOST_RIP_HERE);
 		if (entered)
 			restore_host(&host);
 		o = read_outcome(entered);

@@ -76,10 +76,28 @@ struct work {
 	struct explain_report r;
 };
 
+static int run_svm(struct work *w, struct text *out)
+{
+	const char *why;
+
+	preempt_disable();
+	why = svm_on(&w->m);
+	if (!why) {
+		svm_compare_all(&w->m, &w->s, &w->r, out);
+		svm_off();
+	}
+	preempt_enable();
+	if (why)
+		text_add(out, "1..0 # SKIP %s\n", why);
+	return 0;
+}
+
 static int run_all(struct work *w, struct text *out)
 {
 	const char *why;
 
+	if (!boot_cpu_has(X86_FEATURE_VMX))
+		return run_svm(w, out);
 	preempt_disable();
 	if (__read_cr4() & X86_CR4_VMXE) {
 		preempt_enable();

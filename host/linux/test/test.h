@@ -46,6 +46,12 @@ bool state_mutate(const struct machine *m, const struct mutation *mut, struct ex
 void compare_all(struct machine *m, struct explain_state *s, struct explain_report *r,
 		 struct text *out);
 
+/* svm.c: the same for AMD-V. */
+const char *svm_on(struct machine *m);
+void svm_off(void);
+void svm_compare_all(struct machine *m, struct explain_state *s, struct explain_report *r,
+		     struct text *out);
+
 /* Linux's side. */
 void linux_tss_limit_lost(void);
 void linux_note(const char *what);	/* to the kernel's log: what is about to be tried */

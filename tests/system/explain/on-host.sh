@@ -116,11 +116,17 @@ idtr.limit = 0
 tr.limit = 0
 ldtr.ar = 0x10000
 STATE
+# Stock KVM takes no CS with L outside long mode; in 2012's state that is harmless anyway.
+harmless='L 1 outside IA-32e mode: the CPU ignores it'
+if [ "$module" = kvm ]; then
+	sed -i 's/0x209b/0x9b/' 2012.state
+	harmless=
+fi
 printf '\017\001\301' >pseudobios.bin
 run --load pseudobios.bin@0 --entry 0:0 --state 2012.state
 if [ "$rig" = intel ]; then
 	is state-of-2012 18 'The limit of CS is 0x0' 'LIMIT = 0xffff: this is the fault' \
-		'IDTR_LIMIT = 0x3ff' 'L 1 outside IA-32e mode: the CPU ignores it' ', 0 violated'
+		'IDTR_LIMIT = 0x3ff' "$harmless" ', 0 violated'
 fi
 run --load pseudobios.bin@0 --entry 0:0 --state 2012.state --lint
 is lint-of-2012 4 'The first instruction raises an exception, and it ends in a triple fault' \
