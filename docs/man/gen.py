@@ -54,11 +54,18 @@ With
 .Fl -name Ar NAME
 makes the VM, loads it and runs it. A reset makes it anew.
 .Pp
+A guest that dies of a triple fault, or whose entry the CPU refuses, is explained at the
+end, as
+.Xr vellum-explain 1
+would.
+.Pp
 All options are shown by
 .Nm
 .Fl -help
 and explained in docs/vellum.md.""", [("-name NAME", "Make a VM of that name, which stays."),
-             ("-no-sandbox", "Keep privileges, files and system calls that the guest needs not.")],
+             ("-no-sandbox", "Keep privileges, files and system calls that the guest needs not."),
+             ("-catch-faults", "Trap the exceptions that can lead to a triple fault and give them back to the guest, so that the chain is seen. Needs vmm.ko."),
+             ("-lint", "Check the first vCPU's state; don't enter a guest that can't run.")],
             "vellum-create vellum-load vellum-list"),
     "list": ("list the named VMs", "", """Shows the user's own VMs, and to who may override file
 permissions all of them: name, state

@@ -147,7 +147,7 @@ static void try_mutation(struct machine *m, const struct mutation *mut, struct e
 	o = there ? machine_enter(m, s) : (struct outcome){ CPU_NO_FIELD, 0, 0 };
 	if (o.kind == CPU_NO_FIELD) {
 		t->missing++;
-		text_add(out, "# n/a %s (%s): this CPU has no such field: ", mut->rule,
+		text_add(out, "# n/a %s (%s): not possible on this CPU: ", mut->rule,
 			 base_names[mut->base]);
 	} else {
 		line(t, has_finding(r, mut->rule) && agrees(e, &o), out);

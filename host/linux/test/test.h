@@ -39,7 +39,7 @@ struct outcome machine_enter(struct machine *m, const struct explain_state *s);
 
 /* states.c: a state that this CPU takes. */
 void state_valid(const struct machine *m, enum mutation_base base, struct explain_state *s);
-/* False: the mutation touches a field that this CPU doesn't have. */
+/* False: the mutation needs what this CPU doesn't have. */
 bool state_mutate(const struct machine *m, const struct mutation *mut, struct explain_state *s);
 
 /* compare.c: everything, as TAP with remarks, into out. */
