@@ -191,22 +191,26 @@ static int read_batch(struct trace *t, struct vmm_trace *at, bool first)
 	return (int)n;
 }
 
-/* Where to begin: far ahead comes back as the end. */
-static uint64_t start(struct trace *t)
+/* The number of the next record to come: far ahead comes back as the end. */
+static uint64_t now(const struct trace *t)
 {
 	struct vmm_trace end = { .next = UINT64_MAX };
 	unsigned int n = 0;
 
-	if (!t->last || vmm_vcpu_trace(&t->l->v, &end, NULL, &n))
-		return 0;
-	return end.next > t->last ? end.next - t->last : 0;
+	return vmm_vcpu_trace(&t->l->v, &end, NULL, &n) ? UINT64_MAX : end.next;
+}
+
+static uint64_t start(const struct trace *t, uint64_t end)
+{
+	return t->last && end != UINT64_MAX && end > t->last ? end - t->last : 0;
 }
 
 static int copy(struct trace *t)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	time_t until = time(NULL) + (time_t)t->seconds;
-	struct vmm_trace at = { .next = start(t) };
+	uint64_t end = now(t);
+	struct vmm_trace at = { .next = start(t, end) };
 	bool first = true;
 	int n;
 
@@ -221,7 +225,8 @@ static int copy(struct trace *t)
 		}
 		if (ferror(stdout) || (t->seconds && time(NULL) >= until))
 			break;
-	} while (!stop && (n || t->follow));
+		/* A busy guest makes them faster than they are printed: up to now is enough. */
+	} while (!stop && (t->follow || (n && at.next < end)));
 	return 0;
 }
 

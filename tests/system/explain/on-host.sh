@@ -80,7 +80,7 @@ dies long-page-fault long 0x3220 'reads DS:0x123456789000: linear 0x123456789000
 if [ "$rig" = amd ]; then
 	dies long-wild-jump long 0x31e0 "RIP 0x800000000000 isn't canonical"
 else
-	dies long-wild-jump long 0x31e0 "0x800000000000 isn't canonical"
+	dies long-wild-jump long 0x31e0 "jumps to 0x800000000000, which isn't canonical"
 fi
 
 # No dump tells whether WRMSR faults; only the trap does.
