@@ -165,6 +165,28 @@ static void suspect_eptp(const struct explain_state *s, struct text *t)
 			    "CPUs have (IA32_VMX_EPT_VPID_CAP bit 23). ");
 }
 
+#define SMM_ENTRY	0x8000		/* SDM3 "SMM Handler Execution Environment" */
+
+/* What no register dump has. */
+static void suspect_unseen(const struct explain_state *s, struct text *t)
+{
+	u64 rip, flags, cr0;
+
+	text_add(t, "The registers that are there are legal. Left is what this dump doesn't show: the "
+		    "interruptibility state above all (blocking by STI needs RFLAGS.IF 1), activity "
+		    "state, pending debug exceptions, an event to be injected. KVM's own dump has "
+		    "them: echo 1 > /sys/module/kvm_intel/parameters/dump_invalid_vmcs. ");
+	if (explain_get(s, F_GUEST_CR0, &cr0) && (~cr0 & (CR0_PE | CR0_PG)))
+		text_add(t, "And on a CPU (or beneath a hypervisor) without \"unrestricted guest\" CR0 "
+			    "without PE and PG is itself the violated rule. ");
+	if (!s->guest_in_smm || !explain_get(s, F_GUEST_RIP, &rip) || rip != SMM_ENTRY ||
+	    !explain_get(s, F_GUEST_RFLAGS, &flags) || (flags & RFLAGS_IF))
+		return;
+	text_add(t, "The vCPU is at the first instruction of SMM, with IF just cleared: if the SMI came "
+		    "right after an STI and the hypervisor kept the STI shadow, that is the violated "
+		    "rule (\"blocking by STI needs RFLAGS.IF 1\"). Linux's KVM did so before 6.2. ");
+}
+
 /*
  * A failed entry that no rule explains: what only the CPU knows is whether it has a
  * feature. A bit that the host itself doesn't use is the first suspect.
@@ -177,6 +199,8 @@ void explain_suspects(const struct explain_state *s, struct explain_report *r)
 	if (!r->entry_failed || r->n_findings || s->vendor != EXPLAIN_VMX)
 		return;
 	explain_get(s, F_INSN_ERROR, &number);
+	if (s->guest_only && !number)
+		suspect_unseen(s, &t);
 	if (number == 7)
 		suspect_eptp(s, &t);
 	/* Control and host state were checked before, and found good, if it is reason 33. */

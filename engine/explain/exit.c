@@ -304,7 +304,22 @@ static void say_delivery(const struct explain_state *s, struct text *t)
 	text_add(t, ". ");
 }
 
-static void say_entry_failure(u64 reason, bool known, u64 q, struct text *t)
+/* Entry n, from 1, of the VM-entry MSR-load area. */
+static void say_msr_entry(const struct explain_state *s, u64 n, struct text *t)
+{
+	const struct explain_msr *m;
+
+	if (!s->entry_msrs_known || !n || n > s->n_entry_msrs)
+		return;
+	m = &s->entry_msrs[n - 1];
+	text_add(t, ": MSR %#x%s%s%s, value %#llx. The CPU would refuse that value in a WRMSR, or the "
+		    "MSR here", m->index, explain_msr_name(m->index) ? " (" : "",
+		 explain_msr_name(m->index) ? explain_msr_name(m->index) : "",
+		 explain_msr_name(m->index) ? ")" : "", ULL(m->value));
+}
+
+static void say_entry_failure(const struct explain_state *s, u64 reason, bool known, u64 q,
+			      struct text *t)
 {
 	text_add(t, "The VM entry failed: ");
 	switch (reason & 0xffff) {
@@ -320,8 +335,10 @@ static void say_entry_failure(u64 reason, bool known, u64 q, struct text *t)
 		break;
 	case REASON_ENTRY_MSR_LOADING:
 		text_add(t, "loading MSRs stopped (reason 34)");
-		if (known)
+		if (known) {
 			text_add(t, " at entry %llu of the VM-entry MSR-load area", ULL(q));
+			say_msr_entry(s, q, t);
+		}
 		text_add(t, ". ");
 		break;
 	case REASON_ENTRY_MACHINE_CHECK:
@@ -400,7 +417,7 @@ static void explain_exit_vmx(const struct explain_state *s, struct explain_repor
 		bool known = explain_get(s, F_EXIT_QUALIFICATION, &q);
 
 		r->entry_failed = true;
-		say_entry_failure(reason, known, q, t);
+		say_entry_failure(s, reason, known, q, t);
 		return;
 	}
 	/* 0 is also what a VMCS says that was never entered. */

@@ -120,6 +120,7 @@ struct explain_state {
 	 * only the guest's part of the checks can be made.
 	 */
 	bool guest_only;
+	bool guest_in_smm;		/* of the virtual machine, as QEMU tells it */
 
 	unsigned n_memory;
 	struct explain_memory memory[EXPLAIN_MEMORY_MAX];

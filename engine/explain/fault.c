@@ -158,6 +158,27 @@ static void say_idt(const struct guest *g, struct text *t)
 			 g->idt_limit, (g->idt_limit + 1) / size - 1);
 }
 
+/* What the registers alone show of why nothing could be delivered. */
+static void say_red_flags(const struct guest *g, struct text *t)
+{
+	const struct x86_seg *tr = &g->seg[SEG_TR];
+	struct text idt;
+	char words[200] = "";
+
+	idt = TEXT(words);
+	say_idt(g, &idt);
+	if (words[0])
+		text_add(t, "What the registers alone show: %s", words);
+	if (g->ia32e && (g->have & HAVE_IDT) && !canonical_in(g, g->idt_base))
+		text_add(t, "IDTR's base %#llx isn't canonical. ", ULL(g->idt_base));
+	if (guest_in_64bit(g) && (g->have & HAVE_RSP) && !canonical_in(g, g->rsp))
+		text_add(t, "RSP %#llx isn't canonical: no handler without an IST can be entered. ",
+			 ULL(g->rsp));
+	if (g->ia32e && (g->have & HAVE_SEG(SEG_TR)) && tr->limit < 0x67)
+		text_add(t, "TR's limit %#x is below 67h: what lies in the TSS beyond it (stack pointers, "
+			    "ISTs) can't be used. ", tr->limit);
+}
+
 /* The verdict in prose. */
 static void conclude(const struct guest *g, const struct first *f, struct explain_report *r)
 {
@@ -174,6 +195,7 @@ static void conclude(const struct guest *g, const struct first *f, struct explai
 			say_idt(g, &t);
 		} else {
 			text_add(&t, " From there on the dump doesn't tell (see the last step). ");
+			say_red_flags(g, &t);
 		}
 		return;
 	}
@@ -184,7 +206,9 @@ static void conclude(const struct guest *g, const struct first *f, struct explai
 			     "doesn't follow. ");
 	else
 		text_add(&t, "%s", f->cause);
-	if (none_deliverable(g, r, &t)) {
+	if (!none_deliverable(g, r, &t)) {
+		say_red_flags(g, &t);
+	} else {
 		r->verdict = VERDICT_SHUTDOWN;
 		say_idt(g, &t);
 		if (!g->idt_limit)

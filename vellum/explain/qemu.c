@@ -220,6 +220,7 @@ bool dump_parse_qemu(struct dump *d, const char *text, unsigned nth)
 	unsigned i;
 
 	(void)nth;
+	d->s.guest_in_smm = find_value(text, "SMM", &v) && v == 1;
 	d->format = "QEMU's register dump";
 	d->s.vendor = EXPLAIN_VMX;
 	d->s.guest_only = true;

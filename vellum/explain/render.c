@@ -288,7 +288,7 @@ void report_text(FILE *out, const struct explain_state *s, const struct explain_
 	print_findings(out, s, r);
 	if (r->entry_failed && !r->n_findings && r->conclusion[0])
 		labelled(out, 0, "", "%s", r->conclusion);
-	if (r->entry_failed && !r->n_findings)
+	if (r->entry_failed && !r->n_findings && !s->guest_only)
 		labelled(out, 0, "", "No rule that can be checked is violated. Left are the checks that "
 			 "need fields which aren't there, and what only the CPU knows (its capability "
 			 "MSRs, memory behind addresses).");

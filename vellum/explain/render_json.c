@@ -136,6 +136,8 @@ void report_json(FILE *out, const struct explain_state *s, const struct explain_
 		json_object_set_new(root, "instruction", string(s->insn.text));
 	if (r->triple_fault)
 		json_object_set_new(root, "triple_fault", chain(r));
+	if (r->entry_failed && r->conclusion[0])
+		json_object_set_new(root, "suspects", string(r->conclusion));
 	json_object_set_new(root, "violations", violations(s, r));
 	json_object_set_new(root, "checked", json_integer(r->n_checked));
 	json_object_set_new(root, "unchecked", unchecked(s, r));

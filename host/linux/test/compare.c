@@ -2,6 +2,8 @@
 /* What the CPU does, beside what the rules say. */
 #include "test.h"
 
+_Static_assert(sizeof(struct explain_msr) == 16, "as SDM3 has an entry of an MSR area");
+
 struct tally {
 	unsigned number, agree, differ, missing;
 };
@@ -160,6 +162,47 @@ static void try_mutation(struct machine *m, const struct mutation *mut, struct e
 	text_add(out, "\n");
 }
 
+/* One entry of the VM-entry MSR-load area, and the rule that it breaks; NULL: none. */
+static const struct { const char *rule; struct explain_msr msr; } msr_mutations[] = {
+	{ "msr.base", { MSR_FS_BASE, 0, 0 } },
+	{ "msr.base", { MSR_GS_BASE, 0, 0 } },
+	{ "msr.x2apic", { 0x808, 0, 0 } },
+	{ "msr.x2apic", { 0x8ff, 0, 0 } },
+	{ "msr.smm", { 0x9b, 0, 0 } },
+	{ "msr.reserved", { MSR_LSTAR, 1, 0 } },
+	{ "msr.value", { MSR_EFER, 0, BIT(1) } },
+	{ "msr.value", { MSR_PAT, 0, 2 } },
+	{ "msr.value", { MSR_LSTAR, 0, BIT(55) } },
+	{ "msr.value", { MSR_KERNEL_GS_BASE, 0, BIT(55) } },
+	{ "msr.value", { MSR_SYSENTER_EIP, 0, BIT(55) } },
+};
+
+static void try_msr(struct machine *m, unsigned i, struct explain_state *s,
+		    struct explain_report *r, struct tally *t, struct text *out)
+{
+	const struct explain_msr *e = &msr_mutations[i].msr;
+	enum expected wanted;
+	struct outcome o;
+
+	machine_guest_memory(m, BASE_64);
+	state_valid(m, BASE_64, s);
+	__builtin_memcpy(m->va[PAGE_SCRATCH0], e, sizeof(*e));
+	explain_set(s, F_ENTRY_MSR_LOAD_ADDR, m->pa[PAGE_SCRATCH0]);
+	explain_set(s, F_ENTRY_MSR_LOAD_COUNT, 1);
+	s->entry_msrs[0] = *e;
+	s->n_entry_msrs = 1;
+	check_state(s, r);
+	wanted = expect(r);
+	linux_note(msr_mutations[i].rule);
+	o = machine_enter(m, s);
+	__builtin_memset(m->va[PAGE_SCRATCH0], 0, sizeof(*e));
+	line(t, has_finding(r, msr_mutations[i].rule) && agrees(wanted, &o), out);
+	text_add(out, "%s (64-bit): rules %s, CPU ", msr_mutations[i].rule, expected_names[wanted]);
+	say_outcome(&o, out);
+	text_add(out, ": MSR %#x, reserved %#x, value %#llx\n", e->index, e->reserved,
+		 ULL(e->value));
+}
+
 static bool is_host(const struct mutation *m)
 {
 	return m->rule[0] == 'h';
@@ -221,6 +264,8 @@ void compare_all(struct machine *m, struct explain_state *s, struct explain_repo
 	for (i = 0; i < BASE_COUNT; i++)
 		try_base(m, i, s, r, &t, out);
 	try_2012(m, s, r, &t, out);
+	for (i = 0; i < COUNT_OF(msr_mutations); i++)
+		try_msr(m, i, s, r, &t, out);
 	/* Host state last: if a CPU accepts what it must refuse, that ends the host. */
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < mutation_count; i++)
