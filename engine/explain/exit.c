@@ -41,7 +41,7 @@ static const char *insn_error(u64 number)
 		return "events blocked by MOV SS in the host: VMLAUNCH or VMRESUME right after a "
 		       "load of SS";
 	default:
-		return "not a number that a VM entry gives";
+		return NULL;	/* VMREAD's, VMWRITE's...: says nothing of an entry */
 	}
 }
 
@@ -356,7 +356,7 @@ static bool say_vmfail(const struct explain_state *s, struct explain_report *r, 
 {
 	u64 number;
 
-	if (!explain_get(s, F_INSN_ERROR, &number) || !number)
+	if (!explain_get(s, F_INSN_ERROR, &number) || !insn_error(number))
 		return false;
 	r->entry_failed = true;
 	text_add(t, "VMLAUNCH or VMRESUME failed with VM-instruction error %llu: %s. ",
