@@ -287,7 +287,7 @@ enum emul_shadow { EMUL_SHADOW_NONE, EMUL_SHADOW_STI, EMUL_SHADOW_MOV_SS };
  * Optional memory of decoded instructions, compared by their bytes: drivers poke
  * their devices with the same few. One per vCPU, zeroed once, never invalidated.
  */
-#define EMUL_CACHE_ENTRIES	8
+#define EMUL_CACHE_ENTRIES	64
 
 struct emul_cache {
 	struct {

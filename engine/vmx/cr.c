@@ -43,6 +43,9 @@ void vmx_sync_crs(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
 
+	/* In emulated real mode nothing changes behind our back. */
+	if (!vmx_have(VMX_HAVE_UNRESTRICTED) && !(v->cr0 & CR0_PE))
+		return;
 	v->cr0 = (v->cr0 & ~x->cr0_owned) | (vmcs_read(VMCS_GUEST_CR0) & x->cr0_owned);
 	v->cr4 = (v->cr4 & ~x->cr4_owned) | (vmcs_read(VMCS_GUEST_CR4) & x->cr4_owned);
 	if (!x->unpaged)

@@ -151,14 +151,17 @@ enum exit_action vmx_emulate_mode(struct vcpu *v)
 
 	if (v->injected.type)
 		action = deliver(v);
+	x86_read_ahead(v, true);
 	for (n = 0; n < BATCH && action == ACT_RESUME; n++) {
 		if (LOAD(&v->requests) || v->mp_state != MP_RUNNABLE)
 			break;
 		if ((v->cr0 & CR0_PE) && vmx_mode_enterable(x))
 			break;
 		if (UNLIKELY(v->has_traps) && vmx_trap_of_emulated(v))
-			return ACT_USER;
-		action = x86_emulate(v, NULL, 0);
+			action = ACT_USER;
+		else
+			action = x86_emulate(v, NULL, 0);
 	}
+	x86_read_ahead(v, false);
 	return action;
 }

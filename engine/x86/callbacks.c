@@ -172,6 +172,10 @@ static enum emul_cb translate(struct emul *e, u64 la, u32 access, struct gphys *
 	u32 error = 0;
 	int rc;
 
+	if (!e->protected_mode) {
+		gpa->v = la & BITS(31, 0);
+		return EMUL_CB_OK;
+	}
 	if (s->hint && !((la ^ s->hint_la) & ~PG_OFFSET_MASK) && !(access & PF_I)) {
 		gpa->v = s->hint_pa | (la & PG_OFFSET_MASK);
 		return EMUL_CB_OK;
@@ -189,18 +193,28 @@ static u32 pf_access(unsigned flags, bool write)
 	return access | (write || (flags & EMUL_ACCESS_WRITE) ? PF_W : 0);
 }
 
+/* What was read ahead is what the guest has just changed. */
+static void note_write(struct emul_session *s, u64 gpa, unsigned size)
+{
+	if (gpa < s->window_pa + s->window_len && gpa + size > s->window_pa)
+		s->window_len = 0;
+}
+
 static enum emul_cb access_page(struct emul_session *s, struct gphys gpa, void *data,
 				unsigned size, bool write)
 {
 	struct vm *vm = s->v->vm;
 
 	/* The page that made the guest exit is known not to be memory. */
-	if ((s->hint && !((gpa.v ^ s->hint_pa) & ~PG_OFFSET_MASK)) ||
-	    !mem_is_ram(vm, gpa, write))
+	if (s->hint && !((gpa.v ^ s->hint_pa) & ~PG_OFFSET_MASK))
 		return mmio(s, gpa.v, data, size, write);
-	if (write ? mem_write(vm, gpa, data, size) : mem_read(vm, gpa, data, size))
-		return EMUL_CB_UNSUPPORTED;
-	return EMUL_CB_OK;
+	if (write)
+		note_write(s, gpa.v, size);
+	if (!(write ? mem_write(vm, gpa, data, size) : mem_read(vm, gpa, data, size)))
+		return EMUL_CB_OK;
+	if (!mem_is_ram(vm, gpa, write))
+		return mmio(s, gpa.v, data, size, write);
+	return EMUL_CB_UNSUPPORTED;
 }
 
 /* Where an access of size bytes at la goes: one place, or two if it crosses a page. */
@@ -251,6 +265,24 @@ static enum emul_cb cb_check_write(struct emul *e, uint64_t la, unsigned size,
 	return translate_span(e, la, size, pf_access(access, true), &span);
 }
 
+/* Fills the window around gpa, within its page. False: not all of it is memory. */
+static bool fill_window(struct emul_session *s, u64 gpa)
+{
+	u64 page = gpa & ~PG_OFFSET_MASK, from = gpa - WINDOW_BEHIND;
+	u32 len = WINDOW_MAX;
+
+	if (from < page || from > gpa)
+		from = page;
+	if (len > page + PG_SIZE - from)
+		len = page + PG_SIZE - from;
+	s->window_len = 0;
+	if (mem_read(s->v->vm, gphys(from), s->window, len))
+		return false;
+	s->window_pa = from;
+	s->window_len = len;
+	return true;
+}
+
 static enum emul_cb cb_fetch(struct emul *e, uint64_t la, void *buf, unsigned size)
 {
 	struct emul_session *s = session(e);
@@ -259,6 +291,15 @@ static enum emul_cb cb_fetch(struct emul *e, uint64_t la, void *buf, unsigned si
 
 	if (rc != EMUL_CB_OK)
 		return rc;
+	if (s->read_ahead) {
+		bool inside = gpa.v >= s->window_pa &&
+			      gpa.v + size <= s->window_pa + s->window_len;
+
+		if (inside || fill_window(s, gpa.v)) {
+			__builtin_memcpy(buf, s->window + (gpa.v - s->window_pa), size);
+			return EMUL_CB_OK;
+		}
+	}
 	return mem_read(s->v->vm, gpa, buf, size) ? EMUL_CB_UNSUPPORTED : EMUL_CB_OK;
 }
 
@@ -292,6 +333,7 @@ static enum emul_cb cb_cmpxchg_mem(struct emul *e, uint64_t la, const void *old,
 		return EMUL_CB_NOT_RAM;
 	__builtin_memcpy(&a, old, size);
 	__builtin_memcpy(&b, new, size);
+	note_write(s, gpa.v, size);
 	swapped = mem_cmpxchg(s->v->vm, gpa, a, b, size);
 	return swapped < 0 ? EMUL_CB_UNSUPPORTED : swapped ? EMUL_CB_OK : EMUL_CB_RETRY;
 }

@@ -406,6 +406,12 @@ enum exit_action x86_deliver_real(struct vcpu *v, const struct event *e)
 	}
 }
 
+void x86_read_ahead(struct vcpu *v, bool on)
+{
+	v->emul->read_ahead = on;
+	v->emul->window_len = 0;
+}
+
 const struct emul_insn *x86_decode(struct vcpu *v)
 {
 	struct emul_session *s = v->emul;

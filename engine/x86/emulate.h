@@ -27,6 +27,12 @@ enum exit_action x86_emulate_mmio(struct vcpu *v, struct gphys gpa, unsigned acc
  */
 enum exit_action x86_deliver_real(struct vcpu *v, const struct event *e);
 
+/*
+ * Between on and off code is read ahead. The guest's own writes are seen, those of
+ * other threads perhaps not: for a run of instructions that nothing comes between.
+ */
+void x86_read_ahead(struct vcpu *v, bool on);
+
 /* Decodes the instruction at RIP, NULL: it can't be, or not without a fault. */
 const struct emul_insn *x86_decode(struct vcpu *v);
 

@@ -8,6 +8,8 @@
 #include "mmio.h"
 
 #define LOG_MAX		24
+#define WINDOW_MAX	128	/* bytes of code read ahead */
+#define WINDOW_BEHIND	32	/* ... of them before the instruction, for loops */
 
 struct access {
 	u64 addr;
@@ -37,6 +39,11 @@ struct emul_session {
 	bool hint;	/* hint_la's page lies at hint_pa, where no memory is */
 	u64 hint_la, hint_pa;
 	u64 old_rsp;
+	/* Code around RIP, while one instruction after the other is emulated. */
+	bool read_ahead;
+	u32 window_len;		/* 0: nothing */
+	u64 window_pa;
+	u8 window[WINDOW_MAX];
 };
 
 /* What the emulator calls. */

@@ -136,6 +136,11 @@ enum exit_action x86_deliver_real(struct vcpu *c, const struct event *e)
 	return ACT_RESUME;
 }
 
+void x86_read_ahead(struct vcpu *c, bool on)
+{
+	(void)c, (void)on;
+}
+
 const struct emul_insn *x86_decode(struct vcpu *c)
 {
 	(void)c;
