@@ -93,11 +93,39 @@ out:
 	return level;
 }
 
+/*
+ * An emulated instruction moves a byte or a word at a time. The general copy costs ten
+ * times as much for them, most of it for what it checks of the kernel's side.
+ */
+#define GET(type)							\
+({									\
+	type val_;							\
+	int rc_ = get_user(val_, (type __user *)hva) ? ERR_FAULT : 0;	\
+									\
+	if (!rc_)							\
+		memcpy(dst, &val_, sizeof(val_));			\
+	rc_;								\
+})
+
+#define PUT(type)							\
+({									\
+	type val_;							\
+									\
+	memcpy(&val_, src, sizeof(val_));				\
+	put_user(val_, (type __user *)hva) ? ERR_FAULT : 0;		\
+})
+
 int host_copy_from(struct vm *vm, void *dst, u64 hva, size_t n)
 {
 	if (in_module(hva))
 		return slots_copy(vm->host, hva, dst, n, false);
-	return copy_from_user(dst, (void __user *)hva, n) ? ERR_FAULT : 0;
+	switch (n) {
+	case 1: return GET(u8);
+	case 2: return GET(u16);
+	case 4: return GET(u32);
+	case 8: return GET(u64);
+	default: return copy_from_user(dst, (void __user *)hva, n) ? ERR_FAULT : 0;
+	}
 }
 
 int host_read_entry(struct vm *vm, u64 hva, u64 *val, unsigned int size)
@@ -151,7 +179,13 @@ int host_copy_to(struct vm *vm, u64 hva, const void *src, size_t n)
 {
 	if (in_module(hva))
 		return slots_copy(vm->host, hva, (void *)src, n, true);
-	return copy_to_user((void __user *)hva, src, n) ? ERR_FAULT : 0;
+	switch (n) {
+	case 1: return PUT(u8);
+	case 2: return PUT(u16);
+	case 4: return PUT(u32);
+	case 8: return PUT(u64);
+	default: return copy_to_user((void __user *)hva, src, n) ? ERR_FAULT : 0;
+	}
 }
 
 #define SWAP(type)							\
