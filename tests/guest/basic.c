@@ -59,6 +59,13 @@ static void set_custom_leaves(struct machine *m)
 	free(c);
 }
 
+static void want_xsave(struct machine *m)
+{
+	(void)m;
+	if (!cpu_has(1, 0, 2, 26))
+		skip("this CPU has no XSAVE");
+}
+
 static void check_exits_counted(struct machine *m)
 {
 	if (!is_vmm)
@@ -131,7 +138,7 @@ static const struct test tests[] = {
 	  .step = change_a_register, .check = check_changed },
 	{ "cpuid-as-set", LONG, G_cpuid_custom, .setup = set_custom_leaves,
 	  RESULTS(0x11110000, 0x11110001, 0x11110002, 0x11110003, 0x100, 0x200) },
-	{ "cpuid-follows-osxsave", LONG, G_cpuid_osxsave, RESULTS(0, 1) },
+	{ "cpuid-follows-osxsave", LONG, G_cpuid_osxsave, .setup = want_xsave, RESULTS(0, 1) },
 	{ "unknown-hypercall-gives-enosys", LONG, G_hypercall,
 	  RESULTS((u64)-1000, 0x55) },
 	{ "hypercalls-of-both-vendors", LONG, G_both_hypercalls,
