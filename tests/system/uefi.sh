@@ -5,6 +5,7 @@
 # stub and through GRUB from removable media. (Stock KVM ends QEMU: docs/devices.md.)
 # rigs: intel amd
 # quick: no
+# ci: no
 # limit: 900
 set -u
 cd "$(dirname "$0")/../.." || exit 1

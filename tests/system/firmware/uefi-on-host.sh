@@ -14,6 +14,7 @@ shell() {
 	await 'Press ' 400 && await ESC && put '\033' && await 'Shell> ' 100
 }
 
+cp vars.fd fresh.fd
 shell
 result $? 'OVMF starts its shell'
 put "setvar Vellum -guid $id -nv -bs =0x4c4c4556\r" && await 'Shell> ' && put 'reset -s\r' && end
@@ -27,6 +28,8 @@ put 'fs0:\r' && await 'FS0:.> ' &&
 	await from-the-stub 200 && await efi && end
 result $? "the kernel's EFI stub starts Linux from the shell"
 
+# With variables that do not remember the shell as what comes first.
+cp fresh.fd vars.fd
 firmware --disk esp.img,ro,bus=ata
 await 'GRUB is here' 400 && await from-GRUB 200 && await efi && end
 result $? 'a disk with BOOTX64.EFI boots by itself: GRUB, Linux, power-off'
