@@ -98,6 +98,13 @@ struct backend {
 	void (*set_debug)(struct vcpu *v);	/* v->dr*, dr6, dr7 in force */
 
 	/*
+	 * v->debug is new (x86/debug.h): #BP exits if it is the debugger's, its
+	 * addresses and DR7 are in force, or the guest's are again. Without TF no
+	 * single step is pending any more.
+	 */
+	void (*update_debug)(struct vcpu *v);
+
+	/*
 	 * MSRs that the back end keeps (SYSENTER_*, FS/GS/KERNEL_GS base, STAR...,
 	 * TSC_AUX, PAT, DEBUGCTL): true if it is one of them.
 	 */

@@ -6,6 +6,7 @@
 #include "event.h"
 
 #include "../irq/irq.h"
+#include "../x86/debug.h"
 #include "regs.h"
 #include "vm.h"
 
@@ -197,6 +198,8 @@ void vcpu_prepare_events(struct vcpu *v)
 		backend->inject(v, &v->injected);
 	else if (v->exception.type)
 		inject_exception(v);
+	if (UNLIKELY(v->debug.armed) && x86_debug_blocks(v))
+		return;
 	try_nmi(v);
 	try_irq(v);
 }

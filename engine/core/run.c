@@ -4,6 +4,7 @@
  * counted, recorded and dispatched.
  */
 #include "../vmm.h"
+#include "../x86/debug.h"
 
 #include "arch/insn.h"
 #include "../x86/emulate.h"
@@ -57,6 +58,11 @@ static OUT_OF_LINE int serve_rare_requests(struct vcpu *v, u64 req)
 		/* Whatever else was asked for waits for the next run. */
 		vcpu_request(v, req & ~REQ_USER);
 		return leave(v, UEXIT_INTR, ERR_INTR);
+	}
+	if (req & REQ_DEBUG) {
+		vcpu_request(v, req & ~REQ_DEBUG);
+		x86_debug_stepped(v);
+		return leave(v, UEXIT_DEBUG, 0);
 	}
 	if ((req & REQ_HOST) && host_yield(v)) {
 		vcpu_request(v, req & ~REQ_HOST);
@@ -199,6 +205,8 @@ int vcpu_run(struct vcpu *v)
 
 	v->run_error = 0;
 	record_run(v);
+	if (UNLIKELY(v->debug.control & DEBUG_STEP))
+		x86_debug_begin(v);
 	rc = finish_user_exit(v);
 	if (!rc && v->mp_state != MP_RUNNABLE)
 		rc = wait_runnable(v);
@@ -214,6 +222,8 @@ int vcpu_run(struct vcpu *v)
 			rc = leave(v, UEXIT_INTR, ERR_INTR);
 		}
 	}
+	if (UNLIKELY(v->debug.armed))
+		x86_debug_end(v);
 	record_leave(v);
 	return v->run_error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a vCPU and its reset state. */
 #include "../vmm.h"
+#include "../x86/debug.h"
 
 #include "../x86/emulate.h"
 #include "event.h"
@@ -104,6 +105,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 	STORE(&v->nmi_queued, 0);
 	v->user_irq = -1;
 	v->pio_in_pending = 0;
+	v->debug.armed = v->debug.stale_tf = 0;
 	if (!init) {
 		v->pat = PAT_RESET;
 		v->xcr0 = 1;
@@ -134,6 +136,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 		v->tsc_offset = -v->vm->tsc_epoch;
 		backend->set_tsc_offset(v, v->tsc_offset);
 	}
+	x86_debug_moved(v);
 	STORE(&v->mp_state, v->id && v->lapic ? MP_UNINITIALIZED : MP_RUNNABLE);
 	vcpu_request(v, REQ_EVENT);
 }

@@ -31,6 +31,7 @@ struct emul_session;
 #define REQ_NMI		BIT(8)	/* an NMI was sent: see nmi_queued */
 #define REQ_HOST	BIT(9)	/* the host wants the vCPU: host_yield() */
 #define REQ_HALT	BIT(10)	/* mp_state isn't MP_RUNNABLE any more */
+#define REQ_DEBUG	BIT(11)	/* the debugger's step is done */
 
 /* Values are those of KVM_GET_MP_STATE. */
 enum mp_state {
@@ -146,6 +147,23 @@ struct traps {
 	u32 pf_mask, pf_match;	/* #PF: (error & mask) == match */
 };
 
+/* What a debugger outside the guest asks for: x86/debug.h. */
+#define DEBUG_STEP	BIT(0)	/* one instruction */
+#define DEBUG_INT3	BIT(1)	/* #BP is its own */
+#define DEBUG_HARDWARE	BIT(2)	/* dr and dr7 here are in force, not the guest's */
+#define DEBUG_BLOCK_IRQ	BIT(3)	/* no interrupt before the stepped instruction */
+
+struct debug {
+	u32 control;		/* DEBUG_* */
+	u8 armed;		/* a step is under way: TF is the debugger's */
+	u8 guest_tf;		/* what the guest has in its place */
+	u8 stale_tf;		/* TF may still be in flags that the guest has pushed */
+	u8 tf_use;		/* by the stepped instruction */
+	u32 shadow;		/* of STI or MOV SS, withdrawn for the step */
+	u64 step_at;		/* linear address of the stepped instruction */
+	u64 dr[4], dr7;
+};
+
 /* The one copy of the exit's raw facts, read once by the back end. */
 struct exit_info {
 	u64 reason;	/* index for counters: below EXIT_REASONS */
@@ -239,6 +257,7 @@ struct vcpu {
 	struct uexit uexit;	/* [t] */
 	struct traps traps;	/* [t] */
 	u8 has_traps;		/* [t] any at all */
+	struct debug debug;	/* [t] */
 	s32 run_error;		/* [t] what vcpu_run() returns with ACT_USER */
 	u8 pio_in_pending;	/* [t] finish an IN at the next run */
 
@@ -297,6 +316,12 @@ void vcpu_publish(struct vcpu *v);
  * ERR_NOTSUP for what this CPU can't intercept.
  */
 int vcpu_set_traps(struct vcpu *v, const struct traps *t);
+
+/*
+ * What a debugger wants: DEBUG_*, its debug registers, an exception to inject
+ * (VEC_DB, VEC_BP, 0: none). Loaded. 0, ERR_BUSY: another event is under way.
+ */
+int vcpu_set_debug(struct vcpu *v, u32 control, const u64 dr[4], u64 dr7, u8 inject);
 
 /* Nobody runs or knows it any more. Sleeps. */
 void vcpu_destroy(struct vcpu *v);

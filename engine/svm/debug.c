@@ -5,11 +5,15 @@
  * breakpoint enabled, and stay loaded until the vCPU leaves the CPU. VMEXIT has
  * cleared DR7, so the guest's addresses do nothing in the host. Where the host has
  * breakpoints of its own, both sides' are swapped around each VMRUN instead.
+ *
+ * While a debugger owns the registers all the guest's accesses exit, v->dr* hold
+ * its values, and the VMCB's DR6 is for the debugger's hits alone.
  */
 #include "svm.h"
 
 #include "arch/insn.h"
 
+#define DR6_RESET	0xffff0ff0
 #define DR7_ENABLES	BITS(7, 0)
 
 static void write_addresses(const u64 dr[4])
@@ -30,7 +34,7 @@ static void read_addresses(u64 dr[4])
 
 bool svm_debug_exits(const struct svm_vcpu *s)
 {
-	return !s->debug_loaded || (s->v.traps.instructions & TRAP_MOV_DR);
+	return !s->debug_loaded || debug_owned(&s->v) || (s->v.traps.instructions & TRAP_MOV_DR);
 }
 
 static void set_intercepts(struct svm_vcpu *s)
@@ -46,7 +50,7 @@ static bool host_uses(const struct svm_vcpu *s)
 
 static void load_guest(struct svm_vcpu *s)
 {
-	write_addresses(s->v.dr);
+	write_addresses(debug_addresses(&s->v));
 	s->debug_loaded = true;
 	set_intercepts(s);
 }
@@ -61,7 +65,8 @@ void svm_debug_put(struct svm_vcpu *s)
 {
 	if (!s->debug_loaded)
 		return;
-	read_addresses(s->v.dr);
+	if (!debug_owned(&s->v))
+		read_addresses(s->v.dr);
 	s->debug_loaded = false;
 	set_intercepts(s);
 }
@@ -82,6 +87,8 @@ void svm_sync_debug(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
+	if (debug_owned(v))
+		return;
 	if (s->debug_loaded)
 		read_addresses(v->dr);
 	v->dr6 = s->vmcb->s.dr6;
@@ -92,11 +99,17 @@ void svm_set_debug(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	s->vmcb->s.dr6 = v->dr6;
-	s->vmcb->s.dr7 = v->dr7;
+	s->vmcb->s.dr6 = debug_owned(v) ? DR6_RESET : v->dr6;
+	s->vmcb->s.dr7 = debug_dr7(v);
 	vmcb_touch(s, CLEAN_DR);
 	if (s->debug_loaded)
-		write_addresses(v->dr);
-	else if (v->dr7 & DR7_ENABLES)
+		write_addresses(debug_addresses(v));
+	else if (s->vmcb->s.dr7 & DR7_ENABLES)
 		svm_debug_load(s);
+}
+
+void svm_update_debug(struct vcpu *v)
+{
+	svm_set_traps(v);
+	svm_set_debug(v);
 }

@@ -115,9 +115,10 @@ static enum exit_action exit_cr_write(struct svm_vcpu *s)
 static enum exit_action exit_debug_register(struct svm_vcpu *s)
 {
 	svm_debug_load(s);
-	if (s->debug_loaded)
+	if (!svm_debug_exits(s))
 		return ACT_RESUME;
-	return x86_emulate(&s->v, NULL, 0);	/* the host uses them */
+	/* The host uses them, or a debugger. */
+	return x86_emulate(&s->v, NULL, 0);
 }
 
 #define ERROR_CODE_VECTORS (BIT(VEC_DF) | BITS(VEC_PF, VEC_TS) | BIT(VEC_AC) | BIT(21))
@@ -134,9 +135,12 @@ static enum exit_action exit_exception(struct svm_vcpu *s)
 		.type = EVENT_EXCEPTION, .vector = vector,
 		.has_error = !!(ERROR_CODE_VECTORS & BIT(vector)), .error = v->exit.qual,
 	};
+	enum exit_action action;
 
 	if (vector == VEC_UD)
 		return x86_exit_ud(v);
+	if (vector == VEC_BP && x86_debug_exception(v, vector, 0, &action))
+		return action;
 	/* INT3 and INTO, one byte each, push the address behind them. */
 	if (vector == VEC_BP || vector == VEC_OF) {
 		v->injected = (struct event){ .type = EVENT_SOFT_EXC, .vector = vector,
@@ -146,6 +150,16 @@ static enum exit_action exit_exception(struct svm_vcpu *s)
 	}
 	/* CR2 isn't written if #PF is intercepted. */
 	return x86_exit_reflect(v, &e, vector == VEC_PF ? s->vmcb->c.exit_info2 : v->cr2);
+}
+
+/* Only on QEMU: see svm_init_intercepts(). */
+static enum exit_action exit_int_n(struct vcpu *v)
+{
+	enum exit_action action;
+
+	if (x86_debug_at_int3(v) && x86_debug_exception(v, VEC_BP, 0, &action))
+		return action;
+	return x86_emulate(v, NULL, 0);
 }
 
 static enum exit_action exit_invalid(struct svm_vcpu *s)
@@ -189,6 +203,7 @@ static OUT_OF_LINE enum exit_action handle_rest(struct svm_vcpu *s)
 	case EXIT_VINTR: return svm_exit_irq_window(s);
 	case EXIT_IRET: return svm_exit_iret(s);
 	case EXIT_EXCEPTION(VEC_DB): return svm_exit_db(s);
+	case EXIT_INT_N: return exit_int_n(v);
 	case EXIT_EXCEPTION(0): case EXIT_EXCEPTION(3) ... EXIT_EXCEPTION(17):
 	case EXIT_EXCEPTION(19) ... EXIT_EXCEPTION(31):
 		return exit_exception(s);

@@ -281,7 +281,16 @@ enum exit_action svm_exit_iret(struct svm_vcpu *s)
 static enum exit_action reflect_db(struct vcpu *v)
 {
 	const struct event e = { .type = EVENT_EXCEPTION, .vector = VEC_DB };
+	struct svm_vcpu *s = to_svm(v);
+	enum exit_action action;
 
+	if (x86_debug_exception(v, VEC_DB, s->vmcb->s.dr6, &action)) {
+		if (debug_owned(v))
+			svm_set_debug(v);
+		else
+			s->vmcb->s.dr6 &= ~DR6_BS;
+		return action;
+	}
 	return x86_exit_reflect(v, &e, v->cr2);
 }
 

@@ -78,6 +78,8 @@ void svm_init_intercepts(struct svm_vcpu *s)
 		c->cr_write |= INTERCEPT_CR(8);
 	c->dr_read = c->dr_write = svm_debug_exits(s) ? 0xffff : 0;
 	c->exceptions = BIT(VEC_DB) | BIT(VEC_AC) | BIT(VEC_MC) | BIT(VEC_UD);
+	if (s->v.debug.control & DEBUG_INT3)
+		c->exceptions |= BIT(VEC_BP);
 	c->misc1 = INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT |
 		   INTERCEPT1_RDPMC | INTERCEPT1_CPUID | INTERCEPT1_RSM |
 		   INTERCEPT1_INVD | INTERCEPT1_HLT | INTERCEPT1_INVLPGA |
@@ -86,6 +88,9 @@ void svm_init_intercepts(struct svm_vcpu *s)
 		   INTERCEPT2_VMSAVE | INTERCEPT2_STGI | INTERCEPT2_CLGI |
 		   INTERCEPT2_SKINIT | INTERCEPT2_WBINVD | INTERCEPT2_MONITOR |
 		   INTERCEPT2_MWAIT | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU;
+	/* QEMU takes INT3 for INT n: docs/emulators.md. */
+	if (svm_features.tcg && (s->v.debug.control & DEBUG_INT3))
+		c->misc1 |= INTERCEPT1_INT_N;
 	c->misc3 = INTERCEPT3_INVLPGB | INTERCEPT3_MCOMMIT | INTERCEPT3_TLBSYNC;
 	/* Windows that are being waited for: see inject.c. */
 	if (c->int_ctl & INT_CTL_V_IRQ)

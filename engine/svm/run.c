@@ -211,15 +211,11 @@ static bool in_64bit_mode(const struct vmcb_save *b)
 /* RFLAGS.RF ends with the instruction, RFLAGS.TF traps after it. */
 COLD static void end_of_instruction(struct vcpu *v)
 {
-	struct svm_vcpu *s = to_svm(v);
 	u64 rflags = vcpu_rflags(v);
 
 	vcpu_set_rflags(v, rflags & ~RFLAGS_RF);
-	if (rflags & RFLAGS_TF) {
-		s->vmcb->s.dr6 |= DR6_BS;
-		vmcb_touch(s, CLEAN_DR);
-		vcpu_raise(v, VEC_DB);
-	}
+	if (rflags & RFLAGS_TF)
+		x86_step_trap(v);
 }
 
 COLD static void skip_unknown(struct vcpu *v)

@@ -70,6 +70,7 @@ const struct backend svm_backend = {
 	.set_efer = svm_set_efer,
 	.sync_debug = svm_sync_debug,
 	.set_debug = svm_set_debug,
+	.update_debug = svm_update_debug,
 	.get_msr = svm_get_msr,
 	.set_msr = svm_set_msr,
 	.set_tsc_offset = svm_set_tsc_offset,

@@ -8,6 +8,7 @@
 #include "../core/vm.h"
 #include "../host.h"
 #include "../types.h"
+#include "../x86/debug.h"
 #include "vmcb.h"
 
 /* What this CPU's SVM has beyond the required; constant after svm_probe(). */
@@ -155,6 +156,7 @@ void svm_set_tsc_offset(struct vcpu *v, u64 offset);
 /* debug.c */
 void svm_sync_debug(struct vcpu *v);
 void svm_set_debug(struct vcpu *v);
+void svm_update_debug(struct vcpu *v);
 void svm_debug_load(struct svm_vcpu *s);	/* the guest's into DR0-DR3 */
 void svm_debug_put(struct svm_vcpu *s);
 bool svm_debug_exits(const struct svm_vcpu *s);	/* does MOV DR? */

@@ -156,6 +156,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 #define INTERCEPT1_CPUID	BIT(18)
 #define INTERCEPT1_RSM		BIT(19)
 #define INTERCEPT1_IRET		BIT(20)
+#define INTERCEPT1_INT_N	BIT(21)
 #define INTERCEPT1_INVD		BIT(22)
 #define INTERCEPT1_PAUSE	BIT(23)
 #define INTERCEPT1_HLT		BIT(24)
@@ -249,6 +250,7 @@ _Static_assert(sizeof(struct vmcb) == 0x1000, "a page");
 #define EXIT_CPUID		0x72
 #define EXIT_RSM		0x73
 #define EXIT_IRET		0x74
+#define EXIT_INT_N		0x75
 #define EXIT_INVD		0x76
 #define EXIT_PAUSE		0x77
 #define EXIT_HLT		0x78

@@ -117,6 +117,7 @@ const struct backend vmx_backend = {
 	.set_efer = vmx_set_efer,
 	.sync_debug = vmx_sync_debug,
 	.set_debug = vmx_set_debug,
+	.update_debug = vmx_update_debug,
 	.get_msr = vmx_get_msr,
 	.set_msr = vmx_set_msr,
 	.set_tsc_offset = vmx_set_tsc_offset,

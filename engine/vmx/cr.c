@@ -153,7 +153,32 @@ void vmx_sync_debug(struct vcpu *v)
 void vmx_set_debug(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
+	u64 dr7 = debug_dr7(v);
 
-	vmcs_write(VMCS_GUEST_DR7, v->dr7 | BIT(10));
-	x->before.debug = !!(v->dr7 & 0xff);
+	vmcs_write(VMCS_GUEST_DR7, dr7 | BIT(10));
+	x->before.debug = !!(dr7 & 0xff);
+}
+
+#define PENDING_DEBUG_BS	BIT(14)
+
+static void drop_pending_step(void)
+{
+	u64 pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+
+	if (pending & PENDING_DEBUG_BS)
+		vmcs_write(VMCS_GUEST_PENDING_DEBUG, pending & ~PENDING_DEBUG_BS);
+}
+
+void vmx_step_not_begun(struct vcpu *v)
+{
+	if (!vmx_get_shadow(v))
+		drop_pending_step();
+}
+
+void vmx_update_debug(struct vcpu *v)
+{
+	if (!(vcpu_rflags(v) & RFLAGS_TF))
+		drop_pending_step();
+	vmx_update_exceptions(v);
+	vmx_set_debug(v);
 }

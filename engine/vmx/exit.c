@@ -60,6 +60,8 @@ static OUT_OF_LINE enum exit_action exit_ept_violation(struct vcpu *v)
 
 	_Static_assert(MEM_READ == 1 && MEM_WRITE == 2 && MEM_FETCH == 4,
 		       "as in the exit qualification");
+	if (UNLIKELY(v->debug.armed))
+		vmx_step_not_begun(v);
 	if ((q & EPT_GLA_VALID) && (q & EPT_GLA_TRANSLATED)) {
 		v->exit.gla = vmcs_read(VMCS_GUEST_LINEAR_ADDRESS);
 		v->exit.flags |= EXIT_GLA;
@@ -119,14 +121,24 @@ static void note_debug_exception(struct vcpu *v)
 	vmx_set_shadow(v, 0);
 }
 
+/* The debugger's? INT1 never is. */
+static bool is_debugger(struct vcpu *v, const struct event *e, enum exit_action *action)
+{
+	return ((e->vector == VEC_DB && e->type == EVENT_EXCEPTION) || e->vector == VEC_BP) &&
+	       x86_debug_exception(v, e->vector, v->exit.qual, action);
+}
+
 static OUT_OF_LINE enum exit_action exit_exception(struct vcpu *v)
 {
+	enum exit_action action;
 	struct event e;
 
 	vmx_info_to_event(to_vmx(v)->intr_info, vmcs_read(VMCS_EXIT_ERROR_CODE),
 			  vmcs_read(VMCS_EXIT_INSN_LEN), &e);
 	if (e.type == EVENT_NMI || (e.type == EVENT_EXCEPTION && e.vector == VEC_MC))
 		return ACT_RESUME;	/* the host has had it */
+	if (is_debugger(v, &e, &action))
+		return action;
 	if (e.vector == VEC_DB)
 		note_debug_exception(v);
 	if (e.type == EVENT_PRIV_SOFT_EXC) {
@@ -285,7 +297,9 @@ static OUT_OF_LINE void skip_rare(struct vcpu *v, u64 old_rip, u64 rflags)
 		v->reg_dirty |= REG_RFLAGS;
 	}
 	/* A single step traps. */
-	if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
+	if ((rflags & RFLAGS_TF) && v->debug.armed)
+		x86_step_trap(v);
+	else if ((rflags & RFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF))
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG,
 			   vmcs_read(VMCS_GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
 }

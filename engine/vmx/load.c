@@ -61,7 +61,7 @@ void vmx_vcpu_load(struct vcpu *v, unsigned cpu)
 	}
 	note_thread_state(x);
 	x->before.first = 1;
-	x->before.debug = !!(v->dr7 & 0xff);
+	x->before.debug = !!(debug_dr7(v) & 0xff);
 }
 
 /* -- Syscall MSRs: the guest's are in the CPU from the first entry to vcpu_put(). ---- */

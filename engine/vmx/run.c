@@ -37,10 +37,12 @@
 
 static void load_breakpoints(struct vcpu *v)
 {
-	write_dr0(v->dr[0]);
-	write_dr1(v->dr[1]);
-	write_dr2(v->dr[2]);
-	write_dr3(v->dr[3]);
+	const u64 *dr = debug_addresses(v);
+
+	write_dr0(dr[0]);
+	write_dr1(dr[1]);
+	write_dr2(dr[2]);
+	write_dr3(dr[3]);
 }
 
 /*
@@ -151,7 +153,7 @@ static RARE void switch_in(struct vmx_vcpu *x)
 	x->host_dr[1] = read_dr1();
 	x->host_dr[2] = read_dr2();
 	x->host_dr[3] = read_dr3();
-	if (x->v.dr7 & 0xff)
+	if (debug_dr7(&x->v) & 0xff)
 		load_breakpoints(&x->v);
 }
 
@@ -171,7 +173,7 @@ static RARE void switch_out(struct vmx_vcpu *x)
 	write_dr2(x->host_dr[2]);
 	write_dr3(x->host_dr[3]);
 	write_dr7(x->host_dr7);
-	x->before.debug = !!(x->v.dr7 & 0xff);
+	x->before.debug = !!(debug_dr7(&x->v) & 0xff);
 }
 
 /* -- After ------------------------------------------------------------------------ */

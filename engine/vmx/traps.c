@@ -19,6 +19,12 @@ static const struct {
 	{ TRAP_DESCRIPTOR, 0, PROC2_DESCRIPTOR },
 };
 
+void vmx_update_exceptions(struct vcpu *v)
+{
+	vmcs_write(VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN | v->traps.exceptions |
+					  (v->debug.control & DEBUG_INT3 ? BIT(VEC_BP) : 0));
+}
+
 int vmx_set_traps(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
@@ -41,7 +47,7 @@ int vmx_set_traps(struct vcpu *v)
 		x->proc |= UNPAGED_CONTROLS;
 	vmcs_write(VMCS_PROC_CTLS, x->proc);
 	vmcs_write(VMCS_PROC_CTLS2, x->proc2);
-	vmcs_write(VMCS_EXCEPTION_BITMAP, EXCEPTIONS_TAKEN | v->traps.exceptions);
+	vmx_update_exceptions(v);
 	vmcs_write(VMCS_PF_ERROR_MASK, v->traps.pf_mask);
 	vmcs_write(VMCS_PF_ERROR_MATCH, v->traps.pf_match);
 	return 0;

@@ -6,6 +6,7 @@
 #include "../core/backend.h"
 #include "../core/regs.h"
 #include "../core/vm.h"
+#include "../x86/debug.h"
 #include "arch/insn.h"
 #include "controls.h"
 #include "reasons.h"
@@ -167,6 +168,8 @@ int vmx_set_traps(struct vcpu *v);
 u32 vmx_trap_of(struct vcpu *v);
 /* The same for the instruction at RIP, which is going to be emulated. */
 u32 vmx_trap_of_emulated(struct vcpu *v);
+/* Those always taken, the trap policy's and the debugger's. */
+void vmx_update_exceptions(struct vcpu *v);
 
 /* vcpu.c */
 int vmx_vcpu_create(struct vcpu *v);
@@ -202,6 +205,12 @@ void vmx_set_cr4(struct vcpu *v, u64 cr4);
 void vmx_set_efer(struct vcpu *v, u64 efer);
 void vmx_sync_debug(struct vcpu *v);
 void vmx_set_debug(struct vcpu *v);
+void vmx_update_debug(struct vcpu *v);
+/*
+ * The stepped instruction is yet to come. No #DB is pending then, says SDM3 "Saving
+ * Non-Register State", but Bochs saves one: docs/emulators.md.
+ */
+void vmx_step_not_begun(struct vcpu *v);
 
 /* msr.c */
 struct vmx_msr_area;

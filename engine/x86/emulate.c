@@ -4,6 +4,7 @@
 
 #include "../core/regs.h"
 #include "../vmm.h"
+#include "debug.h"
 #include "session.h"
 
 /* -- The session -------------------------------------------------------------- */
@@ -140,7 +141,6 @@ static enum exit_action give_up(struct vcpu *v, const struct emul *e)
 }
 
 #define OPCODE_IRET	0xcf
-#define DR6_BS		BIT(14)
 
 static void after_iret(struct vcpu *v)
 {
@@ -148,14 +148,6 @@ static void after_iret(struct vcpu *v)
 		backend->set_nmi_mask(v, false);
 		vcpu_request(v, REQ_EVENT);
 	}
-}
-
-static void single_step(struct vcpu *v)
-{
-	backend->sync_debug(v);
-	v->dr6 |= DR6_BS;
-	backend->set_debug(v);
-	vcpu_raise(v, VEC_DB);
 }
 
 static void finish(struct emul_session *s)
@@ -187,7 +179,7 @@ static enum exit_action after_done(struct emul_session *s, bool halt, bool poste
 	if (s->e.insn.opcode == OPCODE_IRET && !s->e.insn.map)
 		after_iret(v);
 	if (s->e.trap)
-		single_step(v);
+		x86_step_trap(v);
 	return posted ? ACT_USER : ACT_RESUME;
 }
 
@@ -205,7 +197,7 @@ static enum exit_action after_step(struct emul_session *s, enum emul_result resu
 		store_state(s);
 		finish(s);
 		if (s->e.trap)
-			single_step(v);
+			x86_step_trap(v);
 		return posted ? ACT_USER : ACT_RESUME;
 	case EMUL_EXIT:
 		store_state(s);

@@ -5,6 +5,7 @@
 
 #include "vmm.h"
 #include "engine/core/regs.h"
+#include "engine/x86/debug.h"
 
 #define MSRS_MAX	256
 
@@ -54,6 +55,7 @@ static int set_regs(struct vcpu *v, const struct kvm_regs *r)
 	/* Bits that can't be set in the register can't be set here either. */
 	vcpu_set_rflags(v, r->rflags & 0x3f7fd5);
 	v->exception.type = EVENT_NONE;
+	x86_debug_moved(v);
 	return 0;
 }
 
@@ -171,6 +173,7 @@ static int set_sregs(struct vcpu *v, const struct kvm_sregs *r)
 	vector = find_first_bit((unsigned long *)r->interrupt_bitmap, KVM_NR_INTERRUPTS);
 	if (vector < KVM_NR_INTERRUPTS)
 		v->user_irq = vector;
+	x86_debug_moved(v);
 	vcpu_request(v, REQ_TLB | REQ_EVENT);
 	return 0;
 }
@@ -256,6 +259,27 @@ static int set_debugregs(struct vcpu *v, const struct kvm_debugregs *d)
 	v->dr7 = d->dr7;
 	backend->set_debug(v);
 	return 0;
+}
+
+static int set_guest_debug(struct vcpu *v, const struct kvm_guest_debug *d)
+{
+	static const struct { u32 abi, ours; } bits[] = {
+		{ KVM_GUESTDBG_SINGLESTEP, DEBUG_STEP },
+		{ KVM_GUESTDBG_USE_SW_BP, DEBUG_INT3 },
+		{ KVM_GUESTDBG_USE_HW_BP, DEBUG_HARDWARE },
+		{ KVM_GUESTDBG_BLOCKIRQ, DEBUG_BLOCK_IRQ },
+	};
+	u8 inject = d->control & KVM_GUESTDBG_INJECT_DB ? VEC_DB :
+		    d->control & KVM_GUESTDBG_INJECT_BP ? VEC_BP : 0;
+	u32 control = 0;
+	unsigned int i;
+
+	if (d->control & ~(u32)GUEST_DEBUG_FLAGS)
+		return -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(bits) && (d->control & KVM_GUESTDBG_ENABLE); i++)
+		if (d->control & bits[i].abi)
+			control |= bits[i].ours;
+	return vcpu_set_debug(v, control, d->arch.debugreg, d->arch.debugreg[7], inject);
 }
 
 static int get_mp_state(struct vcpu *v, struct kvm_mp_state *s)
@@ -460,6 +484,7 @@ long vcpu_state_ioctl(struct host_vcpu *h, unsigned int cmd, void __user *user)
 	case KVM_SET_VCPU_EVENTS: return SET(struct kvm_vcpu_events, set_events);
 	case KVM_GET_DEBUGREGS: return GET(struct kvm_debugregs, get_debugregs);
 	case KVM_SET_DEBUGREGS: return SET(struct kvm_debugregs, set_debugregs);
+	case KVM_SET_GUEST_DEBUG: return SET(struct kvm_guest_debug, set_guest_debug);
 	case KVM_GET_MP_STATE: return GET(struct kvm_mp_state, get_mp_state);
 	case KVM_SET_MP_STATE: return SET(struct kvm_mp_state, set_mp_state);
 	case KVM_GET_LAPIC: return GET(struct kvm_lapic_state, get_lapic);

@@ -155,6 +155,7 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 	case KVM_CAP_PIT_STATE2:
 	case KVM_CAP_VCPU_EVENTS:
 	case KVM_CAP_DEBUGREGS:
+	case KVM_CAP_SET_GUEST_DEBUG:
 	case KVM_CAP_USER_NMI:
 	case KVM_CAP_GET_TSC_KHZ:
 	case KVM_CAP_TSC_DEADLINE_TIMER:
@@ -172,6 +173,8 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 		return 1;
 	case KVM_CAP_MAX_VCPU_ID:
 		return VCPUS_MAX;
+	case KVM_CAP_SET_GUEST_DEBUG2:
+		return GUEST_DEBUG_FLAGS;
 	case KVM_CAP_NR_MEMSLOTS:
 		return MEM_SLOTS;
 	default:

@@ -87,6 +87,12 @@ struct host_vm *host_vm_create(struct named *named, int *err);
 long vm_ioctl_common(struct host_vm *h, unsigned int cmd, unsigned long arg);
 long vm_dev_create(void);
 void host_vm_put(struct host_vm *h);
+/* What KVM_SET_GUEST_DEBUG may ask for. */
+#define GUEST_DEBUG_FLAGS (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP |		\
+			   KVM_GUESTDBG_USE_SW_BP | KVM_GUESTDBG_USE_HW_BP |		\
+			   KVM_GUESTDBG_INJECT_DB | KVM_GUESTDBG_INJECT_BP |		\
+			   KVM_GUESTDBG_BLOCKIRQ)
+
 long vm_check_extension(struct host_vm *h, unsigned long cap);
 
 /* vcpu.c */

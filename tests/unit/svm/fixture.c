@@ -98,6 +98,27 @@ enum exit_action x86_exit_reflect(struct vcpu *c, const struct event *e, u64 cr2
 	return ACT_RESUME;
 }
 
+bool x86_debug_exception(struct vcpu *c, u8 vector, u64 dr6, enum exit_action *action)
+{
+	(void)c, (void)vector, (void)dr6, (void)action;
+	return false;
+}
+
+bool x86_debug_at_int3(struct vcpu *c)
+{
+	(void)c;
+	return false;
+}
+
+/* The guest's own. */
+void x86_step_trap(struct vcpu *c)
+{
+	svm_sync_debug(c);
+	c->dr6 |= DR6_BS;
+	svm_set_debug(c);
+	vcpu_raise(c, VEC_DB);
+}
+
 enum exit_action x86_exit_unhandled(struct vcpu *c, const char *what)
 {
 	c->uexit.kind = UEXIT_INTERNAL;

@@ -114,6 +114,17 @@ enum exit_action x86_exit_reflect(struct vcpu *c, const struct event *e, u64 cr2
 	return ACT_RESUME;
 }
 
+bool x86_debug_exception(struct vcpu *c, u8 vector, u64 dr6, enum exit_action *action)
+{
+	(void)c, (void)vector, (void)dr6, (void)action;
+	return false;
+}
+
+void x86_step_trap(struct vcpu *c)
+{
+	(void)c;
+}
+
 enum exit_action x86_exit_unhandled(struct vcpu *c, const char *what)
 {
 	c->uexit.kind = UEXIT_INTERNAL;
