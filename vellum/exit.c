@@ -233,6 +233,7 @@ void vcpu_end(struct vcpu *c, enum end_cause cause, char *report, const char *wh
 	struct kvm_sregs s = { 0 };
 	bool known;
 
+	gdb_last_look(c);
 	known = !vmm_vcpu_get_regs(&c->v, &r) && !vmm_vcpu_get_sregs(&c->v, &s);
 	pthread_mutex_lock(c->m->lock);
 	if (c->m->end.cause == END_NONE)
@@ -368,6 +369,10 @@ static RARE void handle_rest(struct vcpu *c)
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		handle_system_event(c);
+		break;
+	case KVM_EXIT_DEBUG:
+		if (!gdb_debug_exit(c))
+			handle_failure(c);
 		break;
 	case VMM_EXIT_TRAP:
 		handle_trap(c);

@@ -214,16 +214,20 @@ int machine_load(struct machine *m, const struct machine_config *cfg,
 	return ret;
 }
 
-int machine_run(struct machine *m, struct vmm_error *e)
+int machine_run(struct machine *m, struct gdb *gdb, struct vmm_error *e)
 {
 	unsigned int i;
 	int ret = 0;
 
+	if (gdb)
+		gdb_machine_begin(gdb, m);
 	for (i = 0; i < m->n_vcpus && !ret; i++)
 		ret = vcpu_start(&m->vcpu[i], e);
 	if (!ret)
 		ev_run(m->loop);
 	m->stopping = 1;
+	if (gdb)
+		gdb_machine_end(m);
 	for (i = 0; i < m->n_vcpus; i++)
 		vcpu_stop(&m->vcpu[i]);
 	return ret;

@@ -22,6 +22,7 @@
 #include "dev/rtc.h"
 #include "dev/uart.h"
 #include "evloop.h"
+#include "gdb/gdb.h"
 #include "load/boot.h"
 #include "memory.h"
 #include "storage.h"
@@ -59,6 +60,7 @@ struct machine_config {
 	uint32_t traps;			/* VMM_TRAP_* */
 	bool catch_faults;
 	bool lint;			/* look at the state before it is entered */
+	const char *gdb;		/* where debuggers connect; NULL = nowhere */
 
 	bool no_sandbox;
 	bool no_reboot;
@@ -105,6 +107,7 @@ struct vcpu {
 	struct fault_chain *chain;	/* its thread's; faults.c */
 	bool started;
 	volatile sig_atomic_t done;	/* the thread has left its loop */
+	struct gdb_vcpu gdb;
 };
 
 struct machine {
@@ -112,6 +115,7 @@ struct machine {
 	struct console *console;
 	struct evloop *loop;
 	pthread_mutex_t *lock;		/* the device lock, the session's */
+	struct gdb *gdb;		/* the session's; NULL = no debugger */
 
 	struct vmm_vm vm;
 	struct guest_ram ram;
@@ -146,7 +150,7 @@ int machine_load(struct machine *m, const struct machine_config *cfg,
 		 struct vmm_accel *accel, struct vmm_error *e);
 
 /* Runs it until something ends it: m->end.  Returns with all vCPUs stopped. */
-int machine_run(struct machine *m, struct vmm_error *e);
+int machine_run(struct machine *m, struct gdb *gdb, struct vmm_error *e);
 void machine_destroy(struct machine *m);
 
 /*

@@ -279,12 +279,20 @@ static void *vcpu_thread(void *opaque)
 	sandbox_thread(SANDBOX_VCPU, name);
 	this_run = c->v.run;
 	while (!c->m->stopping) {
-		int ret = vmm_vcpu_run(&c->v);
+		int ret;
+
+		if (__builtin_expect(c->gdb.pause, 0)) {
+			gdb_hold(c);
+			continue;
+		}
+		ret = vmm_vcpu_run(&c->v);
 
 		if (!ret) {
 			vcpu_handle_exit(c);
 		} else if (ret == -EINTR || ret == -EAGAIN) {
 			c->v.run->immediate_exit = 0;
+			if (c->gdb.unblock)
+				gdb_unblock(c);
 		} else {
 			run_failed(c, -ret);
 			break;

@@ -19,6 +19,11 @@ _vellum() {
 			sed -n 's/^  \([a-z]*\) .*/\1/p') --help --version" -- "$word")
 		return
 	fi
+	if [ "${COMP_WORDS[COMP_CWORD - 1]}" = --gdb ]; then
+		mapfile -t COMPREPLY < <(compgen -W "tcp: unix:" -- "$word")
+		compopt -o nospace
+		return
+	fi
 	case $word in
 	-*)
 		mapfile -t COMPREPLY < <(compgen -W "$(_vellum_options "$command")" -- "$word")

@@ -65,7 +65,14 @@ All options are shown by
 and explained in docs/vellum.md.""", [("-name NAME", "Make a VM of that name, which stays."),
              ("-no-sandbox", "Keep privileges, files and system calls that the guest needs not."),
              ("-catch-faults", "Trap the exceptions that can lead to a triple fault and give them back to the guest, so that the chain is seen. Needs vmm.ko."),
-             ("-lint", "Check the first vCPU's state; don't enter a guest that can't run.")],
+             ("-lint", "Check the first vCPU's state; don't enter a guest that can't run."),
+             ("-gdb WHERE", """Wait for a debugger that speaks GDB's remote protocol, at
+.Cm tcp:PORT
+of this host's loopback or at the socket
+.Cm unix:PATH ,
+whose mode is 0600. With
+.Cm ,nowait
+behind it the guest runs until one connects. See docs/gdb.md.""")],
             "vellum-create vellum-load vellum-list"),
     "list": ("list the named VMs", "", """Shows the user's own VMs, and to who may override file
 permissions all of them: name, state

@@ -16,7 +16,7 @@ enum {
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
 	OPT_DISK, OPT_CDROM, OPT_NAME, OPT_CATCH, OPT_LINT,
-	OPT_NO_SANDBOX,
+	OPT_NO_SANDBOX, OPT_GDB,
 };
 
 static const struct option_spec specs[] = {
@@ -51,6 +51,7 @@ static const struct option_spec specs[] = {
 	{ "debug-port", NULL, OPT_DEBUG_PORT, "show what firmware writes to port 0x402" },
 	{ "name", "NAME", OPT_NAME, "make a VM of that name, which stays when this program ends" },
 	{ "no-sandbox", NULL, OPT_NO_SANDBOX, "keep privileges, files and system calls that the guest needs not" },
+	{ "gdb", "WHERE", OPT_GDB, "wait for a debugger at tcp:PORT (this host only) or unix:PATH; with ,nowait behind it: don't wait" },
 	{ "help", NULL, OPT_HELP, "this text" },
 };
 
@@ -170,6 +171,12 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_NAME: o->cfg.name = value; return 0;
 	case OPT_CATCH: o->cfg.catch_faults = true; return 0;
 	case OPT_LINT: o->cfg.lint = true; return 0;
+	case OPT_GDB:
+		if (!gdb_check(value))
+			return usage_error("--gdb", value,
+				"must be tcp:PORT or unix:PATH, and perhaps ,nowait");
+		o->cfg.gdb = value;
+		return 0;
 	case OPT_KEYBOARD: o->cfg.keyboard = o->cfg.pci = true; return 0;
 	default: return -1;
 	}

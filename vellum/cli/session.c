@@ -22,6 +22,7 @@ struct session {
 	struct ev_fd signals;
 	struct machine *m;		/* the machine that runs now, or NULL */
 	struct machine_end pending;	/* came while there was none */
+	struct gdb *gdb;		/* NULL = no debugger */
 	struct vmm_tally tally;
 	unsigned int resets;
 };
@@ -208,7 +209,16 @@ static int open_session(struct session *s, const struct machine_config *cfg,
 	if (console_init(&s->console, &s->loop, e))
 		return -1;
 	s->console.event = on_console;
-	return take_signals(s, e);
+	if (take_signals(s, e))
+		return -1;
+	if (!cfg->gdb)
+		return 0;
+	if (!vmm_accel_cap(&s->accel, KVM_CAP_SET_GUEST_DEBUG))
+		return vmm_fail(e, VMM_ERR_HOST,
+				"--gdb: %s can't debug guests (KVM_SET_GUEST_DEBUG)",
+				cfg->accel);
+	s->gdb = gdb_open(cfg->gdb, cfg->quiet, e);
+	return s->gdb ? 0 : -1;
 }
 
 static void announce(const struct session *s)
@@ -236,7 +246,7 @@ static bool run_one(struct session *s, struct machine_end *end,
 	console_raw(&s->console);
 	if (!s->resets)
 		console_start(&s->console);
-	ok = !machine_run(m, e);
+	ok = !machine_run(m, s->gdb, e);
 	for (i = 0; i < m->n_vcpus; i++)
 		vmm_tally_vcpu(&s->tally, &m->vcpu[i].v);
 	*end = m->end;
@@ -292,6 +302,7 @@ static int enter_sandbox(struct session *s, struct vmm_error *e)
 			 (int)(slash - s->cfg->accel) + 1, s->cfg->accel);
 	if (s->cfg->name)
 		needs.nodes = folder;
+	needs.sockets = s->gdb;
 	return sandbox_enter(&needs, &s->accel.dir, e);
 }
 
@@ -329,6 +340,7 @@ int session_run(const struct machine_config *cfg)
 	bool ok;
 
 	if (open_session(s, cfg, &e) || enter_sandbox(s, &e) ||
+	    (s->gdb && gdb_start(s->gdb, &e)) ||
 	    (cfg->storage && storage_start(cfg->storage, &e))) {
 		console_restore();
 		return report(&e);
@@ -343,6 +355,7 @@ int session_run(const struct machine_config *cfg)
 	console_fini(&s->console);
 	status = finish(s, ok, &end, &e);
 	free(end.report);
+	gdb_close(s->gdb, status);
 	vmm_tally_free(&s->tally);
 	ev_fini(&s->loop);
 	close(s->signals.fd);
