@@ -143,7 +143,9 @@ static void read_row(struct look *l, struct row *r, const struct vmm_list_entry 
 
 static double percent(uint64_t now, uint64_t old, double all)
 {
-	return all > 0 && now > old ? 100 * (double)(now - old) / all : 0;
+	double p = all > 0 && now > old ? 100 * (double)(now - old) / all : 0;
+
+	return p < 100 ? p : 100;	/* the counts are not read all at once */
 }
 
 static void print_row(const struct top *t, const struct look *l, const struct row *r,

@@ -50,11 +50,15 @@ check "following" finds 'IN GUEST' vellum trace cli --seconds 2
 check "a file for a trace viewer" vellum trace cli --perfetto /tmp/p.json
 check "which begins and ends as it must" sh -c 'head -1 /tmp/p.json | grep -q traceEvents && tail -1 /tmp/p.json | grep -q "^]}"'
 check "top" finds '"name":"cli"' vellum top --rounds 1 --json
+check "what it stands at" finds 'exit, (reason|code)' vellum explain cli
+check "the same from a saved look" sh -c 'vellum vmcs cli --json >/tmp/v.json && vellum explain --state /tmp/v.json; [ $? -le 1 ]'
+check "top without a terminal has no escapes" not finds "$(printf '\033')" vellum top --rounds 1
 check "set a register" vellum set cli rbx=0x77
 check "and find it there" finds 'rbx 0000000000000077' vellum regs cli
 check "an unknown field" finds 'no field' vellum set cli nosuch=1
 check "a control can't be set" finds "can't be set" sh -c 'vellum set cli PIN_CTLS=0; vellum set cli ASID=0; vellum set cli GUEST_ASID=0'
-check "pause" vellum pause cli
+check "which also answers as JSON" finds '"done": "set"' vellum set cli rbx=0x77 --json
+check "pause" finds '"done": "pause"' vellum pause cli --json
 check "list shows that" finds '^cli +paused' vellum list
 check "resume" vellum resume cli
 kill -9 $pid
@@ -69,6 +73,16 @@ check "destroy" vellum destroy cli
 wait $pid
 check "its client ends" test $? = 1
 check "no such VM" finds 'no VM "cli"' vellum regs cli
+# One that exits faster than its trace is printed: mov al,42h; out 80h,al; jmp
+printf '\260\102\346\200\353\372' >busy.bin
+vellum create busy
+vellum load busy --flat busy.bin@0x1000 --entry 0x1000 --mode long --memory 4M
+vellum run busy --quiet </dev/null >/dev/null 2>&1 &
+pid=$!
+sleep 1
+check "the trace of a busy guest ends" finds 'I/O instruction|IOIO|I/O' timeout 60 vellum trace busy
+vellum destroy busy
+wait $pid
 check "a bad name" finds 'not a name' vellum create ../cli
 check "the module goes" rmmod vmm
 check "without complaint" not sh -c "dmesg | grep -E 'WARNING|were not freed|BUG|Oops'"
