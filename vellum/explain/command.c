@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../cli/commands.h"
 #include "../cli/parse.h"
@@ -188,6 +189,11 @@ int cmd_explain(int argc, char **argv)
 		default:
 			return STATUS_USAGE;
 		}
+	}
+	if (o.name && !o.path && !access(o.name, F_OK)) {
+		fprintf(stderr, "vellum: explain %s: a file is read with --state %s\n", o.name,
+			o.name);
+		return STATUS_USAGE;
 	}
 	if (o.name && !o.path)
 		return why_named(o.accel, o.name, o.vcpu, o.json, o.verbose);

@@ -529,9 +529,88 @@ static void svm_shutdown(void **unused)
 	assert_true(advises("CS_LIMIT", 0xffff, true));
 }
 
+/* jmp *%rax */
+static void a_jump_to_nowhere(void **unused)
+{
+	(void)unused;
+	state_64("\xff\xe0", 2);
+	set(&state, F_GUEST_IDTR_LIMIT, 0);
+	state.gpr[GPR_RAX] = 0x800000000000;
+	state.gpr_known = 1 << GPR_RAX;
+	ask();
+	assert_int_equal(report.verdict, VERDICT_SHUTDOWN);
+	assert_int_equal(report.step[0].vector, VEC_GP);
+	assert_non_null(strstr(report.conclusion, "jumps to 0x800000000000, which isn't canonical"));
+	state.gpr[GPR_RAX] = 0x7fff00000000;
+	ask();
+	assert_null(strstr(report.conclusion, "jumps to"));
+}
+
+/* wrmsr: no dump tells whether it faults; a trap does. */
+static void what_only_a_trap_tells(void **unused)
+{
+	(void)unused;
+	state_64("\x0f\x30", 2);
+	set(&state, F_GUEST_IDTR_LIMIT, 0);
+	state.gpr[GPR_RCX] = MSR_LSTAR;
+	state.gpr_known = 1 << GPR_RCX;
+	ask();
+	assert_non_null(strstr(report.conclusion, "MSR 0xc0000082 (IA32_LSTAR)"));
+	assert_int_equal(report.verdict, VERDICT_SHUTDOWN);
+	assert_int_equal(report.n_steps, 0);
+	state.caught = (struct explain_caught){ .known = true, .has_error = true,
+						.vector = VEC_GP };
+	ask();
+	assert_int_equal(report.step[0].vector, VEC_GP);
+	assert_non_null(strstr(report.step[0].raised, "was seen to raise it"));
+	state.caught = (struct explain_caught){ 0 };
+}
+
+/* A caught page fault shows the walk that ended at CR2. */
+static void a_caught_page_fault(void **unused)
+{
+	(void)unused;
+	state_64("\x0f\x30", 2);
+	set(&state, F_GUEST_IDTR_LIMIT, 0);
+	state.cr2 = 0x7f0000000000;
+	state.cr2_known = true;
+	state.caught = (struct explain_caught){ .known = true, .has_error = true,
+						.vector = VEC_PF };
+	ask();
+	assert_non_null(strstr(report.step[0].raised, "0x7f0000000000 isn't mapped: its PML4E"));
+	state.caught = (struct explain_caught){ 0 };
+}
+
+static void lint(void)
+{
+	memset(&report, 0, sizeof(report));
+	memset(&state.insn, 0, sizeof(state.insn));
+	insn_examine(&state);
+	explain_lint(&state, &report);
+}
+
+static void lint_looks_at_the_first_instruction(void **unused)
+{
+	(void)unused;
+	state_64("\x90", 1);
+	lint();
+	assert_int_equal(report.n_findings + report.n_steps, 0);
+	state_64("\x0f\x30", 2);		/* may fault, or not */
+	lint();
+	assert_int_equal(report.n_steps, 0);
+	set(&state, F_GUEST_RIP, 0x7f0000000000);
+	lint();
+	assert_int_equal(report.step[0].vector, VEC_PF);
+	assert_int_equal(report.verdict, VERDICT_OPEN);	/* there is a handler */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_jump_to_nowhere),
+		cmocka_unit_test(what_only_a_trap_tells),
+		cmocka_unit_test(a_caught_page_fault),
+		cmocka_unit_test(lint_looks_at_the_first_instruction),
 		cmocka_unit_test(cs_limit_too_small),
 		cmocka_unit_test(rip_beyond_cs_limit),
 		cmocka_unit_test(vector_table_reached_but_no_stack),
