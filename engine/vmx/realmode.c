@@ -143,6 +143,36 @@ static enum exit_action deliver(struct vcpu *v)
 	return action;
 }
 
+/* Is the exception that was just raised one that the trap policy wants? Then it is undone. */
+static bool exception_trapped(struct vcpu *v)
+{
+	struct event *e = &v->exception;
+
+	if (e->type != EVENT_EXCEPTION || !(v->traps.exceptions & BIT(e->vector)))
+		return false;
+	v->uexit.kind = UEXIT_TRAP;
+	v->uexit.trap.trap = TRAP_EXCEPTION;
+	v->uexit.trap.reason = REASON_EXCEPTION_NMI;
+	v->uexit.trap.qualification = 0;
+	v->uexit.trap.insn_len = 0;
+	v->uexit.trap.vector = e->vector;
+	v->uexit.trap.error = e->has_error ? e->error : 0;
+	e->type = EVENT_NONE;
+	return true;
+}
+
+static enum exit_action emulate_one(struct vcpu *v)
+{
+	enum exit_action action;
+
+	if (LIKELY(!v->has_traps))
+		return x86_emulate(v, NULL, 0);
+	if (vmx_trap_of_emulated(v))
+		return ACT_USER;
+	action = x86_emulate(v, NULL, 0);
+	return action == ACT_RESUME && exception_trapped(v) ? ACT_USER : action;
+}
+
 enum exit_action vmx_emulate_mode(struct vcpu *v)
 {
 	struct vmx_vcpu *x = to_vmx(v);
@@ -157,10 +187,7 @@ enum exit_action vmx_emulate_mode(struct vcpu *v)
 			break;
 		if ((v->cr0 & CR0_PE) && vmx_mode_enterable(x))
 			break;
-		if (UNLIKELY(v->has_traps) && vmx_trap_of_emulated(v))
-			action = ACT_USER;
-		else
-			action = x86_emulate(v, NULL, 0);
+		action = emulate_one(v);
 	}
 	x86_read_ahead(v, false);
 	return action;

@@ -264,6 +264,31 @@ static void test_traps_of_emulated_instructions(void **state)
 	assert_int_equal(trap_of("\x90", ~0u), 0);
 }
 
+static enum exit_action divide_by_zero(struct vcpu *c)
+{
+	c->exception = (struct event){ .type = EVENT_EXCEPTION, .vector = VEC_DE };
+	vcpu_request(c, REQ_EVENT);
+	return ACT_RESUME;
+}
+
+static void test_traps_of_emulated_exceptions(void **state)
+{
+	(void)state;
+	emulated = divide_by_zero;
+	v->has_traps = true;
+	v->traps.exceptions = BIT(VEC_UD);
+	enters();
+	assert_int_equal(v->exception.type, EVENT_EXCEPTION);
+	v->exception.type = EVENT_NONE;
+	v->requests = 0;
+	v->traps.exceptions = BIT(VEC_DE);
+	enters();
+	assert_int_equal(v->exception.type, EVENT_NONE);
+	assert_int_equal(v->uexit.kind, UEXIT_TRAP);
+	assert_int_equal(v->uexit.trap.trap, TRAP_EXCEPTION);
+	assert_int_equal(v->uexit.trap.vector, VEC_DE);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, without_up, without_down)
 
 int main(void)
@@ -279,6 +304,7 @@ int main(void)
 		T(test_a_batch_ends_with_its_reason),
 		T(test_events_go_through_the_emulator),
 		T(test_traps_of_emulated_instructions),
+		T(test_traps_of_emulated_exceptions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
