@@ -272,10 +272,10 @@ enum exit_action vmx_handle_exit(struct vcpu *v)
 		return exit_wrmsr(v);
 	if (reason == REASON_RDMSR)
 		return x86_exit_rdmsr(v);
-	if (reason == REASON_EPT_VIOLATION)
-		return exit_ept_violation(v);
 	if (reason == REASON_CPUID)
 		return x86_exit_cpuid(v);
+	if (reason == REASON_EPT_VIOLATION)
+		return exit_ept_violation(v);
 	if (reason == REASON_VMCALL)
 		return x86_exit_hypercall(v);
 	if (reason == REASON_INTERRUPT_WINDOW)
@@ -308,7 +308,8 @@ void vmx_skip(struct vcpu *v)
 {
 	u64 old, rflags;
 
-	rflags = v->reg_valid & REG_RFLAGS ? v->rflags : vmcs_read(VMCS_GUEST_RFLAGS);
+	rflags = UNLIKELY(v->reg_valid & REG_RFLAGS) ? v->rflags :
+		 vmcs_read(VMCS_GUEST_RFLAGS);
 	old = v->rip;		/* current since the exit */
 	/* Set by a handler that has decoded the instruction: then the CPU doesn't tell. */
 	v->rip = old + (v->exit.insn_len ? v->exit.insn_len : vmcs_read(VMCS_EXIT_INSN_LEN));

@@ -3,7 +3,7 @@
  * One entry and one exit. This is the path whose every instruction is counted:
  * what is rarely needed hides behind one test before the entry (before.any), one
  * for host state that a guest can't run with (switch_in), and one after the exit
- * (SIMPLE_EXITS).
+ * (simple_exits).
  */
 #include "vmx.h"
 
@@ -15,17 +15,6 @@
 
 #define LAPIC_TPR	0x80
 #define DR7_RESET	0x400
-
-/*
- * Exits that have no qualification and can't come in the middle of an event's
- * delivery, so that nothing but reason and RIP need be read.
- */
-#define SIMPLE_EXITS	(BIT(REASON_EXTERNAL_INTERRUPT) | BIT(REASON_INTERRUPT_WINDOW) | \
-			 BIT(REASON_CPUID) | BIT(REASON_HLT) | BIT(REASON_INVD) |	 \
-			 BIT(REASON_RDPMC) | BIT(REASON_RDTSC) | BIT(REASON_VMCALL) |	 \
-			 BIT(REASON_RDMSR) | BIT(REASON_WRMSR) | BIT(REASON_MONITOR) |	 \
-			 BIT(REASON_PAUSE) | BIT(REASON_TPR_BELOW_THRESHOLD) |		 \
-			 BIT(REASON_RDTSCP) | BIT(REASON_WBINVD) | BIT(REASON_XSETBV))
 
 /* Exits that may come in the middle of an event's delivery. */
 #define DELIVERY_EXITS	(BIT(REASON_EXCEPTION_NMI) | BIT(REASON_TRIPLE_FAULT) |	\
@@ -93,9 +82,11 @@ static RARE void write_other_regs(struct vcpu *v)
 
 static inline void write_regs(struct vcpu *v)
 {
-	if (LIKELY(v->reg_dirty & REG_RIP))
+	u32 dirty = v->reg_dirty;
+
+	if (LIKELY(dirty & REG_RIP))
 		vmcs_write(VMCS_GUEST_RIP, v->rip);
-	if (UNLIKELY(v->reg_dirty & (REG_RSP | REG_RFLAGS)))
+	if (UNLIKELY(dirty & (REG_RSP | REG_RFLAGS)))
 		write_other_regs(v);
 	v->reg_dirty = 0;
 }
@@ -142,6 +133,7 @@ static bool switches_xss(struct vmx_vcpu *x)
 static RARE void switch_in(struct vmx_vcpu *x)
 {
 	x->switched = true;
+	x->simple_exits = 0;
 	if (switches_xcr0(x))
 		xsetbv(0, x->v.xcr0);
 	if (switches_xss(x))
@@ -160,6 +152,7 @@ static RARE void switch_in(struct vmx_vcpu *x)
 static RARE void switch_out(struct vmx_vcpu *x)
 {
 	x->switched = false;
+	x->simple_exits = VMX_SIMPLE_EXITS;
 	if (switches_xcr0(x))
 		xsetbv(0, x->host_xcr0);
 	if (switches_xss(x))
@@ -215,6 +208,8 @@ static RARE void rare_exit(struct vmx_vcpu *x, u32 raw)
 	bool has_qual = reason < 64 ? REASON_QUAL_MASK0 >> reason & 1 :
 			reason < 128 && (REASON_QUAL_MASK1 >> (reason - 64) & 1);
 
+	if (x->switched)
+		switch_out(x);
 	x->raw_reason = raw;
 	if (UNLIKELY(reason >= EXIT_NO_MODE))
 		reason = EXIT_NO_MODE - 1;
@@ -262,8 +257,6 @@ void vmx_enter(struct vcpu *v)
 		return;
 	}
 
-	if (UNLIKELY(x->switched))
-		switch_out(x);
 	x->vmcs.launched = 1;
 	reason = vmcs_read(VMCS_EXIT_REASON);
 	v->rip = vmcs_read(VMCS_GUEST_RIP);
@@ -272,7 +265,7 @@ void vmx_enter(struct vcpu *v)
 	v->exit.qual = 0;
 	v->exit.rip = v->rip;
 	v->exit.insn_len = v->exit.flags = 0;
-	if (LIKELY(reason < 64 && (SIMPLE_EXITS >> reason & 1)))
+	if (LIKELY(reason < 64 && (x->simple_exits >> reason & 1)))
 		v->injected.type = EVENT_NONE;
 	else
 		rare_exit(x, reason);

@@ -27,6 +27,7 @@ int vmx_vcpu_create(struct vcpu *v)
 		x->vpid = vmx_vpid_alloc();
 	x->host_xcr0 = host_xcr0();
 	x->before.first = 1;
+	x->simple_exits = VMX_SIMPLE_EXITS;
 	return 0;
 }
 

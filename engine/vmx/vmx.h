@@ -119,6 +119,7 @@ struct vmx_vcpu {
 	bool irq_window, nmi_window;	/* wanted */
 	bool soft_nmi_mask;		/* CPU without virtual NMIs */
 	bool switched;			/* host state is to be put back: run.c */
+	u64 simple_exits;		/* by reason: nothing but RIP to be read */
 	u64 host_xss, host_debugctl;
 	u64 host_dr[4], host_dr7;	/* while switched */
 
@@ -241,6 +242,19 @@ void vmx_follow_mode(struct vmx_vcpu *x, u64 cr0);
 bool vmx_mode_enterable(struct vmx_vcpu *x);
 /* If not: some of its instructions, and the event on its way. */
 enum exit_action vmx_emulate_mode(struct vcpu *v);
+
+/*
+ * Exits that have no qualification and can't come in the middle of an event's
+ * delivery, so that nothing but reason and RIP need be read; simple_exits of a vCPU,
+ * unless host state was switched for the entry.
+ */
+#define VMX_SIMPLE_EXITS (	\
+	BIT(REASON_EXTERNAL_INTERRUPT) | BIT(REASON_INTERRUPT_WINDOW) |	\
+	BIT(REASON_CPUID) | BIT(REASON_HLT) | BIT(REASON_INVD) | BIT(REASON_RDPMC) |	\
+	BIT(REASON_RDTSC) | BIT(REASON_VMCALL) | BIT(REASON_RDMSR) |	\
+	BIT(REASON_WRMSR) | BIT(REASON_MONITOR) | BIT(REASON_PAUSE) |	\
+	BIT(REASON_TPR_BELOW_THRESHOLD) | BIT(REASON_RDTSCP) | BIT(REASON_WBINVD) |	\
+	BIT(REASON_XSETBV))
 
 /* run.c, exit.c */
 void vmx_write_host_rip(void);

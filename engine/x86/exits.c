@@ -41,7 +41,9 @@ enum exit_action x86_exit_hlt(struct vcpu *v)
 
 enum exit_action x86_exit_hypercall(struct vcpu *v)
 {
-	v->gpr[GPR_RAX] = backend->cpl(v) ? HYPERCALL_EPERM : HYPERCALL_ENOSYS;
+	v->gpr[GPR_RAX] = HYPERCALL_ENOSYS;
+	if (UNLIKELY(backend->cpl(v)))
+		v->gpr[GPR_RAX] = HYPERCALL_EPERM;
 	return ACT_NEXT;
 }
 
