@@ -137,14 +137,13 @@ void vmcs_unload(struct vmcs *c)
 		host_call_on(cpu, clear_call, c);
 }
 
-bool vmcs_load(struct vmcs *c, unsigned cpu)
+/* Out of line: it needs a stack frame that the usual case doesn't. */
+static __attribute__((__noinline__)) bool make_current(struct vmcs *c, unsigned cpu,
+						       struct vmx_cpu *here)
 {
-	struct vmx_cpu *here = vmx_cpus[cpu];
 	bool moved = LOAD(&c->loaded_on) != (s32)cpu;
 	u64 flags;
 
-	if (!moved && here->current == c)
-		return false;
 	if (moved)
 		vmcs_unload(c);
 	flags = irq_save();
@@ -162,4 +161,13 @@ bool vmcs_load(struct vmcs *c, unsigned cpu)
 	here->current = c;
 	irq_restore(flags);
 	return moved;
+}
+
+bool vmcs_load(struct vmcs *c, unsigned cpu)
+{
+	struct vmx_cpu *here = vmx_cpus[cpu];
+
+	if (LIKELY(LOAD(&c->loaded_on) == (s32)cpu && here->current == c))
+		return false;
+	return make_current(c, cpu, here);
 }
