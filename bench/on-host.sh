@@ -41,6 +41,7 @@ host_memory() {
 		sleep 1
 		waited=$((waited + 1))
 	done
+	grep -q '^up' /root/out || echo "bench: $1 failed host-memory"
 	vm=$(head -n 1 $cgroup/cgroup.procs)
 	guest=$(awk '/^Size:/ { size = $2 } /^Rss:/ && size > most { most = size; rss = $2 }
 		END { print rss }' "/proc/$vm/smaps")
