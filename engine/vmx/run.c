@@ -108,12 +108,6 @@ static inline void write_host_crs(struct vmx_vcpu *x)
 
 /* -- Host state that has to be switched, or put back, around this one entry. ------- */
 
-
-void vmx_update_switch(struct vmx_vcpu *x)
-{
-	x->always_switch = (x->v.xss ^ x->host_xss) | x->host_debugctl;
-}
-
 /* Without OSXSAVE a guest can't see XCR0: it need not be right. */
 static inline bool switches_xcr0(struct vmx_vcpu *x)
 {

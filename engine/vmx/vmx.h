@@ -259,7 +259,11 @@ enum exit_action vmx_emulate_mode(struct vcpu *v);
 /* run.c, exit.c */
 void vmx_write_host_rip(void);
 /* v->xss has a new value, or the host's side of it. */
-void vmx_update_switch(struct vmx_vcpu *x);
+static inline void vmx_update_switch(struct vmx_vcpu *x)
+{
+	x->always_switch = (x->v.xss ^ x->host_xss) | x->host_debugctl;
+}
+
 void vmx_enter(struct vcpu *v);
 enum exit_action vmx_handle_exit(struct vcpu *v);
 void vmx_skip(struct vcpu *v);
