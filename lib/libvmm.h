@@ -187,6 +187,14 @@ int vmm_named_open(struct vmm_vm *vm, struct vmm_accel *a, const char *name,
 /* Memory that stays with the VM, and its place in this process. */
 int vmm_named_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
 		     uint64_t size, struct vmm_error *e);
+/*
+ * A slot that has memory is shown there (size 0: nowhere), or a slot that has none
+ * shows @size bytes of @source's memory from @offset on.  0 or -errno.
+ */
+int vmm_named_show(struct vmm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size,
+		   bool readonly);
+int vmm_named_alias(struct vmm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size,
+		    uint32_t source, uint64_t offset, bool readonly);
 int vmm_named_map(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
 		  uint64_t size, void *at, struct vmm_error *e);
 /* Bytes that stay with it.  get: how many there are, or -errno. */

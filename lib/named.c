@@ -147,6 +147,32 @@ int vmm_named_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
 			strerror(errno));
 }
 
+int vmm_named_show(struct vmm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size,
+		   bool readonly)
+{
+	struct vmm_module_memory m = {
+		.slot = slot, .gpa = gpa, .size = size,
+		.flags = readonly ? VMM_MODULE_READONLY : 0,
+	};
+
+	return ioctl(vm->fd, VMM_SET_MODULE_MEMORY, &m) ? -errno : 0;
+}
+
+int vmm_named_alias(struct vmm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size,
+		    uint32_t source, uint64_t offset, bool readonly)
+{
+	struct vmm_module_memory m = {
+		.slot = slot, .gpa = gpa, .size = size,
+		.flags = VMM_MODULE_ALIAS | (readonly ? VMM_MODULE_READONLY : 0),
+		.source = size ? source : 0, .offset = size ? offset : 0,
+	};
+
+	/* EINVAL: it was hidden already. */
+	if (ioctl(vm->fd, VMM_SET_MODULE_MEMORY, &m) && (size || errno != EINVAL))
+		return -errno;
+	return 0;
+}
+
 int vmm_named_map(struct vmm_vm *vm, uint32_t slot, uint64_t gpa, uint64_t size,
 		  void *at, struct vmm_error *e)
 {

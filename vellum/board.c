@@ -271,10 +271,16 @@ static int add_contents(struct machine *m, struct vmm_error *e)
 
 int board_load_firmware(struct machine *m, struct vmm_error *e)
 {
-	if (!m->cfg->rom)
+	const struct machine_config *c = m->cfg;
+	struct rom_source source = {
+		.image = &c->firmware, .vars = &c->vars, .named = c->name,
+		.attach = c->attach, .started = c->started,
+		.image_size = c->rom_size, .vars_size = c->vars_size,
+	};
+
+	if (!c->rom)
 		return 0;
-	return rom_create(&m->board.rom, &m->cfg->firmware, &m->cfg->vars,
-			  &m->vm, &m->ram, &m->mmio, e);
+	return rom_create(&m->board.rom, &source, &m->vm, &m->ram, &m->mmio, e);
 }
 
 int board_add(struct machine *m, struct vmm_error *e)

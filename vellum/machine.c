@@ -137,7 +137,7 @@ static int prepare(struct machine *m, struct vmm_error *e)
 	struct boot_state s;
 
 	if (m->cfg->attach)
-		return 0;
+		return board_load_firmware(m, e);
 	if (m->cfg->rom) {
 		if (board_load_firmware(m, e) ||
 		    vcpu_reset_state(&m->vcpu[0], e))
@@ -210,6 +210,7 @@ int machine_load(struct machine *m, const struct machine_config *cfg,
 	m->vm.fd = -1;
 	ret = create_vm(m, accel, e) || vcpu_create(m, e) || prepare(m, e) ||
 	      named_loaded(m, e) ? -1 : 0;
+	board_remove(m);
 	close_vm(m);
 	return ret;
 }

@@ -34,6 +34,8 @@ struct machine_config {
 	const char *accel;
 	const char *name;		/* of a VM that stays; NULL = none */
 	bool attach;			/* it has been loaded: go on with it */
+	bool started;			/* and has run */
+	uint64_t rom_size, vars_size;	/* of what was loaded */
 	uint64_t memory;
 	unsigned int cpus;
 

@@ -7,7 +7,7 @@
 #include "named.h"
 
 #define NOTE_MAGIC	0x4d4c4556u	/* "VELM" */
-#define NOTE_VERSION	1u
+#define NOTE_VERSION	2u
 #define ISA_GSIS	24u
 
 #define NOTE_FLAT	(1u << 0)
@@ -15,12 +15,21 @@
 #define NOTE_DEBUG_EXIT	(1u << 2)
 #define NOTE_WARM	(1u << 3)	/* machine.warm_means_panic */
 #define NOTE_STARTED	(1u << 4)
+#define NOTE_ROM	(1u << 5)
 
 struct note {
 	uint32_t magic, version;
 	uint64_t memory;
 	uint32_t cpus, flags;
+	uint64_t rom_size, vars_size;	/* with NOTE_ROM */
 };
+
+/* How far the firmware's memory may go, whatever the note says. */
+static bool rom_possible(const struct note *n)
+{
+	return n->rom_size && n->rom_size <= ROM_SIZE_MAX && !(n->rom_size % ROM_PAGE) &&
+	       n->vars_size <= ROM_SIZE_MAX - n->rom_size && !(n->vars_size % ROM_PAGE);
+}
 
 static int read_note(struct vmm_vm *vm, const char *name, struct note *n,
 		     struct vmm_error *e)
@@ -33,7 +42,8 @@ static int read_note(struct vmm_vm *vm, const char *name, struct note *n,
 			name, name);
 	if (size != sizeof(*n) || n->magic != NOTE_MAGIC ||
 	    n->version != NOTE_VERSION || n->cpus < 1 || n->cpus > CPUS_MAX ||
-	    n->memory < RAM_MIN || n->memory % RAM_ALIGN)
+	    n->memory < RAM_MIN || n->memory % RAM_ALIGN ||
+	    ((n->flags & NOTE_ROM) && !rom_possible(n)))
 		return vmm_fail(e, VMM_ERR_INPUT,
 			"VM \"%s\" was loaded by another program", name);
 	return 0;
@@ -57,24 +67,35 @@ int named_read_config(struct machine_config *cfg, struct vmm_accel *a,
 	cfg->flat = n.flags & NOTE_FLAT;
 	cfg->debug_exit |= !!(n.flags & NOTE_DEBUG_EXIT);
 	cfg->pci |= !!(n.flags & NOTE_PCI);
+	cfg->started = n.flags & NOTE_STARTED;
+	cfg->rom = n.flags & NOTE_ROM;
+	cfg->rom_size = n.rom_size;
+	cfg->vars_size = n.vars_size;
 	return 0;
 }
 
 /* ---- memory ---- */
 
-struct piece { uint64_t gpa, size, at; };
+struct piece { uint32_t slot; uint64_t gpa, size, at; };
 
-/* The slots of memory.c, as pieces of the one mapping. */
-static unsigned int pieces(const struct guest_ram *ram, struct piece p[3])
+/*
+ * The slots of memory.c, as pieces of the one mapping.  With firmware, what lies
+ * between VGA's memory and 1 MiB is apart: PAM shows parts of it.
+ */
+static unsigned int pieces(const struct guest_ram *ram, bool rom, struct piece p[4])
 {
-	p[0] = (struct piece){ 0, RAM_VGA_BASE, 0 };
-	p[1] = (struct piece){ RAM_VGA_END, ram->low_end - RAM_VGA_END,
-			       RAM_VGA_END };
-	if (ram->high_end == RAM_HIGH_BASE)
-		return 2;
-	p[2] = (struct piece){ RAM_HIGH_BASE, ram->high_end - RAM_HIGH_BASE,
-			       ram->low_end };
-	return 3;
+	uint64_t low = rom ? MIB : RAM_VGA_END;
+	unsigned int n = 0;
+
+	p[n++] = (struct piece){ 0, 0, RAM_VGA_BASE, 0 };
+	p[n++] = (struct piece){ 1, low, ram->low_end - low, low };
+	if (ram->high_end != RAM_HIGH_BASE)
+		p[n++] = (struct piece){ 2, RAM_HIGH_BASE,
+					 ram->high_end - RAM_HIGH_BASE, ram->low_end };
+	if (rom)
+		p[n++] = (struct piece){ ROM_SLOT_SHADOW, RAM_VGA_END,
+					 MIB - RAM_VGA_END, RAM_VGA_END };
+	return n;
 }
 
 /* Address space alone: the pieces come over it. */
@@ -99,20 +120,26 @@ static int reserve(struct guest_ram *ram, uint64_t size, struct vmm_error *e)
 
 static int set_up_memory(struct machine *m, struct vmm_error *e)
 {
-	struct piece p[3];
+	const struct machine_config *c = m->cfg;
+	struct piece p[4];
 	unsigned int i, n;
 
-	if (reserve(&m->ram, m->cfg->memory, e))
+	if (reserve(&m->ram, c->memory, e))
 		return -1;
-	n = pieces(&m->ram, p);
+	n = pieces(&m->ram, c->rom, p);
 	for (i = 0; i < n; i++) {
-		if (!m->cfg->attach &&
-		    vmm_named_memory(&m->vm, i, p[i].gpa, p[i].size, e))
+		if (!c->attach &&
+		    vmm_named_memory(&m->vm, p[i].slot, p[i].gpa, p[i].size, e))
 			return -1;
-		if (vmm_named_map(&m->vm, i, p[i].gpa, p[i].size,
+		if (vmm_named_map(&m->vm, p[i].slot, p[i].gpa, p[i].size,
 				  m->ram.host + p[i].at, e))
 			return -1;
 	}
+	/* PAM shows nothing of it yet. */
+	if (c->rom && !c->attach &&
+	    vmm_named_show(&m->vm, ROM_SLOT_SHADOW, RAM_VGA_END, 0, false))
+		return vmm_fail(e, VMM_ERR_INTERNAL, "VMM_SET_MODULE_MEMORY: %s",
+				strerror(errno));
 	return 0;
 }
 
@@ -151,7 +178,9 @@ int named_loaded(struct machine *m, struct vmm_error *e)
 		.flags = (c->flat ? NOTE_FLAT : 0) |
 			 (board_wanted(c) ? NOTE_PCI : 0) |
 			 (c->debug_exit ? NOTE_DEBUG_EXIT : 0) |
-			 (m->warm_means_panic ? NOTE_WARM : 0),
+			 (m->warm_means_panic ? NOTE_WARM : 0) |
+			 (c->rom ? NOTE_ROM : 0),
+		.rom_size = m->board.rom.size, .vars_size = m->board.rom.vars.size,
 	};
 
 	return write_note(m, &n, e);
@@ -188,7 +217,7 @@ int named_start(struct machine *m, struct vmm_error *e)
 		/* Nobody asserts what the last program's devices did. */
 		for (gsi = 0; gsi < ISA_GSIS; gsi++)
 			(void)vmm_vm_irq_line(&m->vm, gsi, false);
-		if (!m->cfg->flat)
+		if (!m->cfg->flat && !m->cfg->rom)
 			guess_uart(m);
 		return 0;
 	}

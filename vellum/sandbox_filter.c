@@ -63,6 +63,7 @@ static const struct allowed allowed[] = {
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IRQFD) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IOEVENTFD) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_SET_USER_MEMORY_REGION) },
+	{ SCMP_SYS(ioctl), V, IS(1, VMM_SET_MODULE_MEMORY) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_CHECK_EXTENSION) },
 	/* the vCPU's state: to say why a guest died, and to retrace its faults */
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_SET_REGS) },

@@ -304,6 +304,29 @@ void slots_release(struct host_vm *h)
 	}
 }
 
+/* Part of another slot's memory, shown once more. h->lock held. */
+static long set_alias(struct host_vm *h, const struct vmm_module_memory *a)
+{
+	const struct module_slot *source;
+	struct mem_slot slot = {
+		.gpa = a->gpa, .size = a->size,
+		.flags = a->flags & VMM_MODULE_READONLY ? SLOT_READONLY : 0,
+	};
+
+	if (h->named->slot[a->slot].size)
+		return -EBUSY;
+	if (!a->size)
+		return mem_set_slot(h->vm, a->slot, &slot);
+	if (a->source >= MEM_SLOTS)
+		return -EINVAL;
+	source = &h->named->slot[a->source];
+	if (!source->ready || a->offset > source->size ||
+	    a->size > source->size - a->offset)
+		return -EINVAL;
+	slot.hva = cookie(a->source, source->pad + a->offset);
+	return mem_set_slot(h->vm, a->slot, &slot);
+}
+
 static long set(struct host_vm *h, const struct vmm_module_memory *a)
 {
 	struct module_slot *s = &h->named->slot[a->slot];
@@ -340,11 +363,12 @@ long slots_set(struct host_vm *h, void __user *arg)
 
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
-	if (a.slot >= MEM_SLOTS || (a.flags & ~VMM_MODULE_READONLY) || a.reserved[0] ||
-	    a.reserved[1] || ((a.gpa | a.size) & ~PAGE_MASK))
+	if (a.slot >= MEM_SLOTS || (a.flags & ~(VMM_MODULE_READONLY | VMM_MODULE_ALIAS)) ||
+	    ((a.gpa | a.size | a.offset) & ~PAGE_MASK) ||
+	    (!(a.flags & VMM_MODULE_ALIAS) && (a.source || a.offset)))
 		return -EINVAL;
 	mutex_lock(&h->lock);
-	rc = set(h, &a);
+	rc = a.flags & VMM_MODULE_ALIAS ? set_alias(h, &a) : set(h, &a);
 	mutex_unlock(&h->lock);
 	return rc;
 }

@@ -78,10 +78,16 @@ struct vmm_module_memory {
 	__u32 slot;		/* below KVM_CAP_NR_MEMSLOTS */
 	__u32 flags;		/* VMM_MODULE_* */
 	__u64 gpa, size;	/* multiples of 4096 */
-	__u64 reserved[2];
+	__u64 source, offset;	/* with VMM_MODULE_ALIAS, else 0 */
 };
 
 #define VMM_MODULE_READONLY	(1u << 0)	/* for the guest */
+/*
+ * No memory of its own: `size` bytes of the slot `source` from `offset` on (a multiple
+ * of 4096), which has been set before and may be hidden. May change at any time; size 0
+ * hides it. EBUSY: the slot has memory.
+ */
+#define VMM_MODULE_ALIAS	(1u << 1)
 #define VMM_MODULE_SLOT_SHIFT	40
 #define VMM_MODULE_OFFSET(slot, gpa) \
 	((__u64)(slot) << VMM_MODULE_SLOT_SHIFT | ((gpa) & 0x1fffff))

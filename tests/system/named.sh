@@ -16,4 +16,4 @@ gcc -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude -static \
 printf '\x66\xff\x06\x00\x20\xeb\xf9' >"$dir/count.bin"
 exec tests/onrig "$RIG" --module vmm --no-guest --memory 640 --timeout 350 \
 	--file "$dir/named:/bin/named" --file "$dir/count.bin" \
-	--file tests/system/named/cli.sh -- 'named; sh cli.sh; exit 0'
+	--file /usr/share/seabios/bios-256k.bin --file tests/system/named/cli.sh -- 'named; sh cli.sh; exit 0'

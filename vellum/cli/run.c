@@ -326,10 +326,8 @@ static int open_files(struct run_options *o)
 
 static int check(struct run_options *o)
 {
-	if (o->cfg.name && (o->fw.bios || o->fw.firmware))
-		return usage_error("--name", o->cfg.name,
-				   "not together with firmware: its memory can't stay");
-	if (o->cfg.attach && (o->kernel || o->initrd || o->n_flat))
+	if (o->cfg.attach && (o->kernel || o->initrd || o->n_flat || o->fw.bios ||
+			      o->fw.firmware || o->fw.loads))
 		return usage_error("run", o->cfg.name,
 				   "goes on with what is loaded; to begin anew: --name NAME, or vellum load");
 	if (o->cfg.attach)

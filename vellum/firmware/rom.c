@@ -7,12 +7,6 @@
 
 #include "rom.h"
 
-enum {
-	SLOT_PAM = RAM_SLOT_FREE,
-	SLOT_ROM = SLOT_PAM + Q35_PAM_REGIONS,
-	SLOT_VARS,
-};
-
 #define PAM_BASE	0xc0000u
 #define PAM_END		0x100000u
 
@@ -97,6 +91,28 @@ static const struct bus_ops pam_ops = { .read = pam_read, .write = pam_write };
 
 /* ---- slots ---- */
 
+static int show(struct rom *r, uint32_t slot, uint64_t gpa, uint64_t size, void *host)
+{
+	return r->named ? vmm_named_show(r->vm, slot, gpa, size, true) :
+	       vmm_vm_move_memory(r->vm, slot, gpa, size, host, true);
+}
+
+/* @host: in the image, or in the RAM behind it. */
+static int show_pam(struct rom *r, unsigned int region, uint32_t len, uint8_t *host,
+		    bool readonly)
+{
+	uint32_t base, whole, slot = ROM_SLOT_PAM + region;
+
+	q35_pam_region(region, &base, &whole);
+	if (!r->named)
+		return vmm_vm_move_memory(r->vm, slot, base, len, host, readonly);
+	if (host >= r->image && host < r->image + r->size)
+		return vmm_named_alias(r->vm, slot, base, len, ROM_SLOT_IMAGE,
+				       (uint64_t)(host - r->image), readonly);
+	return vmm_named_alias(r->vm, slot, base, len, ROM_SLOT_SHADOW,
+			       base - PAM_BASE, readonly);
+}
+
 int rom_set_pam(struct rom *r, unsigned int region, uint8_t access)
 {
 	uint32_t base, len;
@@ -113,8 +129,7 @@ int rom_set_pam(struct rom *r, unsigned int region, uint8_t access)
 		host = shadowed(r, base);
 		readonly = true;
 	}
-	return vmm_vm_move_memory(r->vm, SLOT_PAM + region, base,
-				  host ? len : 0, host, readonly);
+	return show_pam(r, region, host ? len : 0, host, readonly);
 }
 
 static uint64_t vars_base(const struct rom *r)
@@ -126,9 +141,8 @@ static void set_array(void *opaque, bool array)
 {
 	struct rom *r = opaque;
 
-	r->error = vmm_vm_move_memory(r->vm, SLOT_VARS, vars_base(r),
-				      array ? r->vars.size : 0, r->vars.data,
-				      true);
+	r->error = show(r, ROM_SLOT_VARS, vars_base(r), array ? r->vars.size : 0,
+			r->vars.data);
 }
 
 /*
@@ -152,43 +166,67 @@ static bool save_vars(void *opaque, uint64_t at, uint64_t len)
 	return false;
 }
 
-static int read_vars(struct rom *r, const struct image_file *vars,
+/*
+ * Memory for the slot, ours or the VM's.  NULL with the error said.  A named VM's
+ * is shown to the guest at once; nobody runs it yet.
+ */
+static uint8_t *get_memory(struct rom *r, const struct rom_source *from, uint32_t slot,
+			   uint64_t gpa, uint64_t size, struct vmm_error *e)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		vmm_fail(e, VMM_ERR_HOST, "no memory for firmware: %s",
+			 strerror(errno));
+		return NULL;
+	}
+	if (!from->named ||
+	    ((from->attach || !vmm_named_memory(r->vm, slot, gpa, size, e)) &&
+	     !vmm_named_map(r->vm, slot, gpa, size, p, e)))
+		return p;
+	munmap(p, size);
+	return NULL;
+}
+
+static int read_vars(struct rom *r, const struct rom_source *from,
 		     struct vmm_error *e)
 {
-	void *p;
+	const struct image_file *file = from->vars;
+	uint64_t size = from->attach ? from->vars_size :
+			file->fd < 0 ? 0 : file->size;
 
-	if (vars->fd < 0)
+	if (!size)
 		return 0;
-	p = mmap(NULL, vars->size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return vmm_fail(e, VMM_ERR_HOST, "%s %s: no memory for it: %s",
-				vars->option, vars->path, strerror(errno));
-	r->vars.data = p;
-	r->vars.size = (uint32_t)vars->size;
-	if (image_read(vars, 0, p, vars->size, e))
+	r->vars.size = (uint32_t)size;
+	r->vars.data = get_memory(r, from, ROM_SLOT_VARS, vars_base(r), size, e);
+	if (!r->vars.data)
 		return -1;
-	r->vars_file = vars;
-	r->vars.save = save_vars;
 	r->vars.set_array = set_array;
 	r->vars.opaque = r;
+	if (file->fd < 0)	/* attached without: kept in the VM alone */
+		return 0;
+	if (from->attach && file->size != size)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"%s %s: %llu bytes, but the VM was loaded with %llu bytes of variables",
+			file->option, file->path, (unsigned long long)file->size,
+			(unsigned long long)size);
+	if (!from->attach && image_read(file, 0, r->vars.data, size, e))
+		return -1;
+	r->vars_file = file;
+	r->vars.save = save_vars;
 	return 0;
 }
 
-static int read_image(struct rom *r, const struct image_file *image,
+static int read_image(struct rom *r, const struct rom_source *from,
 		      struct vmm_error *e)
 {
-	void *p = mmap(NULL, image->size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return vmm_fail(e, VMM_ERR_HOST,
-				"%s %s: no memory for it: %s", image->option,
-				image->path, strerror(errno));
-	r->image = p;
-	r->size = image->size;
-	r->base = ROM_TOP - image->size;
-	return image_read(image, 0, p, image->size, e);
+	r->size = from->attach ? from->image_size : from->image->size;
+	r->base = ROM_TOP - r->size;
+	r->image = get_memory(r, from, ROM_SLOT_IMAGE, r->base, r->size, e);
+	if (!r->image)
+		return -1;
+	return from->attach ? 0 : image_read(from->image, 0, r->image, r->size, e);
 }
 
 static int add_ranges(struct rom *r, struct bus *mmio)
@@ -208,30 +246,39 @@ static int add_ranges(struct rom *r, struct bus *mmio)
 	       (r->vars.size && bus_add(mmio, &vars));
 }
 
-int rom_create(struct rom *r, const struct image_file *image,
-	       const struct image_file *vars, struct vmm_vm *vm,
-	       const struct guest_ram *ram, struct bus *mmio,
-	       struct vmm_error *e)
+static int put_into_memory(struct rom *r)
 {
 	unsigned int i;
-	int ret;
+	int ret = show(r, ROM_SLOT_IMAGE, r->base, r->size, r->image);
 
-	memset(r, 0, sizeof(*r));
-	r->vm = vm;
-	r->ram = ram;
-	if (rom_check(image, vars, e) || read_image(r, image, e) ||
-	    read_vars(r, vars, e))
-		return -1;
-	if (add_ranges(r, mmio))
-		return vmm_fail(e, VMM_ERR_INTERNAL,
-				"the firmware does not fit onto the bus");
-	ret = vmm_vm_move_memory(vm, SLOT_ROM, r->base, r->size, r->image,
-				 true);
 	if (!ret && r->vars.size)
 		set_array(r, true);
 	ret = ret ? ret : r->error;
 	for (i = 0; i < Q35_PAM_REGIONS && !ret; i++)
 		ret = rom_set_pam(r, i, 0);
+	return ret;
+}
+
+int rom_create(struct rom *r, const struct rom_source *source, struct vmm_vm *vm,
+	       const struct guest_ram *ram, struct bus *mmio,
+	       struct vmm_error *e)
+{
+	int ret;
+
+	memset(r, 0, sizeof(*r));
+	r->vm = vm;
+	r->ram = ram;
+	r->named = source->named;
+	if ((!source->attach && rom_check(source->image, source->vars, e)) ||
+	    read_image(r, source, e) || read_vars(r, source, e))
+		return -1;
+	if (add_ranges(r, mmio))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"the firmware does not fit onto the bus");
+	/* Most firmware has RAM there when it hands over to a system. */
+	if (source->started)
+		memset(r->pam, Q35_PAM_READ | Q35_PAM_WRITE, sizeof(r->pam));
+	ret = source->attach ? 0 : put_into_memory(r);
 	if (ret)
 		return vmm_fail(e, VMM_ERR_HOST,
 			"%s: can't put the firmware into memory: %s",

@@ -24,8 +24,28 @@
 #define ROM_SHADOW_MAX	(128 * KIB)
 #define ROM_TOP		(4 * GIB)
 
+/* Slots of guest memory from RAM_SLOT_FREE on. */
+enum {
+	ROM_SLOT_PAM = RAM_SLOT_FREE,
+	ROM_SLOT_IMAGE = ROM_SLOT_PAM + Q35_PAM_REGIONS,
+	ROM_SLOT_VARS,
+	/* The RAM below 1 MiB that PAM shows or hides; of named VMs only. */
+	ROM_SLOT_SHADOW,
+};
+
+/* Where image and variables come from, and whose memory they are put into. */
+struct rom_source {
+	const struct image_file *image;
+	const struct image_file *vars;	/* fd -1: none; open as long as the ROM */
+	bool named;			/* the VM's own, which outlives us */
+	bool attach;			/* it is there already, as large as this: */
+	bool started;			/* and a guest has run with it */
+	uint64_t image_size, vars_size;
+};
+
 struct rom {
 	struct vmm_vm *vm;
+	bool named;
 	const struct guest_ram *ram;
 	uint8_t *image;			/* NULL = no firmware */
 	uint64_t size, base;
@@ -41,11 +61,10 @@ int rom_check(const struct image_file *image, const struct image_file *vars,
 	      struct vmm_error *e);
 
 /*
- * Reads the image and the variables (@vars->fd -1: none; opened for writing, and
- * open as long as @r), puts both into the VM and onto the bus.
+ * Puts image and variables (opened for writing) into the VM, unless they are there,
+ * and onto the bus.
  */
-int rom_create(struct rom *r, const struct image_file *image,
-	       const struct image_file *vars, struct vmm_vm *vm,
+int rom_create(struct rom *r, const struct rom_source *source, struct vmm_vm *vm,
 	       const struct guest_ram *ram, struct bus *mmio,
 	       struct vmm_error *e);
 void rom_destroy(struct rom *r);

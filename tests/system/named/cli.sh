@@ -84,6 +84,34 @@ check "the trace of a busy guest ends" finds 'I/O instruction|IOIO|I/O' timeout 
 vellum destroy busy
 wait $pid
 check "a bad name" finds 'not a name' vellum create ../cli
+
+# Firmware's memory is the VM's as well: from one program, and from two.
+says() { # PATTERN FILE
+	i=0
+	while [ $i -lt 400 ]; do
+		grep -Eq "$1" "$2" && return 0
+		i=$((i + 1))
+		sleep 0.1
+	done
+	cat "$2"
+	return 1
+}
+vellum run --name cli --memory 64M --bios bios-256k.bin --quiet </dev/null >/tmp/fw.out 2>&1 & pid=$!
+check "SeaBIOS in a named VM, to its end" says 'No bootable device' /tmp/fw.out
+check "destroy it" vellum destroy cli
+wait $pid
+check "create it again" vellum create cli
+check "load SeaBIOS" vellum load cli --memory 64M --bios bios-256k.bin
+vellum run cli --quiet </dev/null >/tmp/fw.out 2>&1 & pid=$!
+check "another program runs it, to its end" says 'No bootable device' /tmp/fw.out
+kill -9 $pid
+wait $pid 2>/dev/null
+vellum run cli --quiet </dev/null >/tmp/fw.out 2>&1 & pid=$!
+check "killed, it goes on" running
+check "firmware is not given to what is loaded" finds 'goes on with what is loaded' \
+	vellum run cli --bios bios-256k.bin
+vellum destroy cli
+wait $pid
 check "the module goes" rmmod vmm
 check "without complaint" not sh -c "dmesg | grep -E 'WARNING|were not freed|BUG|Oops'"
 echo "1..$n"

@@ -72,6 +72,17 @@ static int set_memory(int node, uint32_t slot, uint64_t gpa, uint64_t size)
 	return ioctl(node, VMM_SET_MODULE_MEMORY, &m) ? -errno : 0;
 }
 
+static int set_alias(int node, uint32_t slot, uint64_t gpa, uint64_t size,
+		     uint32_t source, uint64_t offset)
+{
+	struct vmm_module_memory m = {
+		.slot = slot, .flags = VMM_MODULE_ALIAS | VMM_MODULE_READONLY,
+		.gpa = gpa, .size = size, .source = source, .offset = offset,
+	};
+
+	return ioctl(node, VMM_SET_MODULE_MEMORY, &m) ? -errno : 0;
+}
+
 /* A client's view of a VM that is there. */
 static struct vm attach(const char *name)
 {
@@ -229,6 +240,19 @@ static void test_limits(void)
 	result(!set_memory(node, 0, 0, MEMORY) && set_memory(node, 0, 0, 4096) == -EBUSY &&
 	       !set_memory(node, 0, 0x100000, MEMORY) && !set_memory(node, 0, 0, 0),
 	       "a slot moves and hides but keeps its size");
+	result(set_alias(node, 1, 0, 4096, 2, 0) == -EINVAL &&
+	       set_alias(node, 1, 0, 4096, 64, 0) == -EINVAL &&
+	       set_alias(node, 1, 0, 4096, 0, MEMORY) == -EINVAL &&
+	       set_alias(node, 1, 0, MEMORY, 0, 4096) == -EINVAL &&
+	       set_alias(node, 1, 0, 4096, 0, 1) == -EINVAL &&
+	       set_alias(node, 1, 0, 4096, 0, -4096ull) == -EINVAL &&
+	       set_alias(node, 0, 0, 4096, 0, 0) == -EBUSY, "bad aliases are refused");
+	result(!set_alias(node, 1, 0, 8192, 0, MEMORY - 8192) &&
+	       !set_alias(node, 2, 8192, 4096, 0, 0) &&
+	       set_alias(node, 3, 4096, 4096, 0, 0) == -EEXIST &&
+	       set_alias(node, 3, 0x800000, 4096, 1, 0) == -EINVAL &&
+	       !set_alias(node, 1, 0, 0, 0, 0) && set_memory(node, 1, 0, 4096) == 0,
+	       "an alias shows another slot's memory, and goes");
 	result(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, node, 0) == MAP_FAILED &&
 	       mmap(NULL, 2 * MEMORY, PROT_READ, MAP_SHARED, node, 0) == MAP_FAILED &&
 	       mmap(NULL, 4096, PROT_READ, MAP_SHARED, node, (off_t)MEMORY) == MAP_FAILED &&
