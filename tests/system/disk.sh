@@ -5,6 +5,7 @@
 # through SeaBIOS; on vmm.ko and, by the same program, on stock KVM.
 # ci: no
 # rigs: intel amd
+# quick: no
 # limit: 500
 set -u
 cd "$(dirname "$0")/../.." || exit

@@ -5,6 +5,7 @@
 # in one place after the other and enters. Where an emulator disagrees is listed in
 # tests/data/entry-checks.RIG, with why; the list has to be right, too.
 # rigs: intel amd
+# quick: no
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -5,6 +5,7 @@
 # fail: `vellum run` says why, on vmm.ko and on stock KVM; --catch-faults sees the CPU do
 # what the explainer says; --lint knows before.
 # rigs: intel amd
+# quick: no
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -5,6 +5,7 @@
 # through `vellum run --gdb`, on vmm.ko and on stock KVM. gdb runs here, the guests in
 # one emulated host: a pipe through the rig leads to each guest's socket in turn.
 # rigs: intel amd
+# quick: no
 # limit: 900
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -4,6 +4,7 @@
 # The stock kernel from a CD: SeaBIOS, ISOLINUX, Linux, power-off.
 # ci: no
 # rigs: amd
+# quick: no
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit

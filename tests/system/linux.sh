@@ -8,7 +8,9 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 number=0
-for module in vmm kvm; do
+modules="vmm kvm"
+[ -z "${QUICK:-}" ] || modules=vmm
+for module in $modules; do
 	log=${BUILD:-build}/tests/linux.$RIG.$module.log
 	tests/onrig "$RIG" --module $module --timeout 220 \
 		--file tests/system/linux/on-host.sh -- sh on-host.sh $module >"$log" 2>&1

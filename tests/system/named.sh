@@ -4,6 +4,7 @@
 # Named VMs: clients that die, inspectors, owners (named/named.c); then the program:
 # create, load, run, list, look, destroy, and the module's refusal to go.
 # rigs: intel amd
+# quick: no
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit

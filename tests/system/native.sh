@@ -5,6 +5,7 @@
 # uses that, and falls back to the rig where it can't. What builds is not there, and is
 # replaced; the rest is real.
 # rigs: intel amd
+# quick: no
 # ci: amd
 # limit: 300
 . "$(dirname "$0")/lib.sh"

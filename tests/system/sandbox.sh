@@ -4,6 +4,7 @@
 # The sandbox of `vellum run`: threads of the program as it is shipped are made to
 # call what they never call, by ptrace; what else it has given up.
 # rigs: intel amd
+# quick: no
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit 1
