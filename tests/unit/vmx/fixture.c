@@ -9,6 +9,7 @@
 #include "arch/insn.h"
 
 struct seen seen;
+const struct backend *backend = &vmx_backend;
 struct vm vm;
 struct vmx_vcpu x;
 struct vcpu *const v = &x.v;
