@@ -366,6 +366,10 @@ static void test_large_only_where_all_agree(void **state)
 	assert_int_equal(set_slot(2, 4 * LARGE, LARGE - 1, 0, 0), 0);
 	assert_int_equal(fault(4 * LARGE, MEM_READ), MEM_MAPPED);
 	assert_false(mapped(4 * LARGE + 1, &pa, &w, &level));
+	/* Or begins in the middle of it. */
+	assert_int_equal(set_slot(4, 10 * LARGE + 8, LARGE - 8, 8, 0), 0);
+	assert_int_equal(fault(10 * LARGE + 9, MEM_READ), MEM_MAPPED);
+	assert_false(mapped(10 * LARGE + 10, &pa, &w, &level));
 	/* The CPU has none. */
 	backend_caps.s2_2m = false;
 	assert_int_equal(set_slot(3, 6 * LARGE, LARGE, 0, 0), 0);
