@@ -51,7 +51,7 @@ struct vmm_counters {
  * instruction. To let the guest go on, move RIP past it (insn_len) or take the
  * trap away; an exception is delivered with KVM_SET_VCPU_EVENTS.
  */
-#define VMM_TRAP_VMCALL		(1u << 0)	/* VMCALL, VMMCALL */
+#define VMM_TRAP_VMCALL		(1u << 0)	/* VMCALL, VMMCALL: either on either vendor */
 #define VMM_TRAP_HLT		(1u << 1)
 #define VMM_TRAP_CPUID		(1u << 2)
 #define VMM_TRAP_RDTSC		(1u << 3)	/* RDTSCP too */
