@@ -38,3 +38,22 @@ $(UNIT_VELLUM_BINS): $(BUILD)/tests/unit-vellum-%: \
 
 -include $(UNIT_VELLUM_OBJS:.o=.d)
 -include $(UNIT_VELLUM:%=$(UNIT_VELLUM_DIR)/tests/unit/vellum/test_%.d)
+
+# The same devices driven by bytes: 4000 inputs of a seed as a unit test, and with
+# clang `make fuzz-devices` for as long as one likes: build/fuzz/devices -jobs=2 DIR.
+UNIT_TESTS += $(BUILD)/tests/unit-vellum-devices
+
+$(BUILD)/tests/unit-vellum-devices: $(UNIT_VELLUM_DIR)/tests/fuzz/devices.o \
+		$(UNIT_VELLUM_DIR)/program.a
+	@echo "  CC $@"
+	@$(CC) -fsanitize=address,undefined -pthread -o $@ $^ -luring -lseccomp -lcapstone -ljansson
+
+.PHONY: fuzz-devices
+fuzz-devices: $(BUILD)/vellum.d/acpi/dsdt.hex $(BUILD)/vellum.d/acpi/q35.hex
+	@mkdir -p $(BUILD)/fuzz
+	clang -std=gnu11 -D_GNU_SOURCE -DLIBFUZZER -O1 -g -Iinclude -I. \
+		-I$(BUILD)/vellum.d/acpi -pthread -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $(BUILD)/fuzz/devices tests/fuzz/devices.c \
+		$(UNIT_VELLUM_SRCS) -luring -lseccomp -lcapstone -ljansson
+
+-include $(UNIT_VELLUM_DIR)/tests/fuzz/devices.d

@@ -18,6 +18,7 @@ DEFINE_REPORT
 
 static struct machine m;
 static struct machine_config cfg;
+static struct storage storage;
 static struct vmm_accel accel = { .fd = -1, .path = "none" };
 static struct console console;
 static struct evloop loop;
@@ -47,6 +48,32 @@ static void make_file(struct image_file *f, uint64_t size)
 	};
 }
 
+/* Two disks, so that bus masters and their rings are there to be hit. */
+static void add_disks(void)
+{
+	static const char *const words[] = { "", ",bus=ata" };
+	char value[64], name[2][32];
+	struct vmm_error e;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		int fd;
+
+		strcpy(name[i], "/tmp/vellum-test-XXXXXX");
+		fd = mkstemp(name[i]);
+		assert_true(fd >= 0);
+		assert_int_equal(ftruncate(fd, MIB), 0);
+		close(fd);
+		snprintf(value, sizeof(value), "%s%s", name[i], words[i]);
+		assert_int_equal(storage_parse(&storage, value, false), 0);
+	}
+	assert_int_equal(storage_open(&storage, &e), 0);
+	assert_int_equal(storage_start(&storage, &e), 0);
+	unlink(name[0]);
+	unlink(name[1]);
+	cfg.storage = &storage;
+}
+
 static int setup(void **state)
 {
 	struct vmm_error e = { 0 };
@@ -59,6 +86,7 @@ static int setup(void **state)
 	};
 	make_file(&cfg.firmware, 256 * KIB);
 	make_file(&cfg.vars, VARS_SIZE);
+	add_disks();
 	assert_int_equal(ev_init(&loop, &lock, &e), 0);
 	console.loop = &loop;
 	console.out_dead = true;
@@ -81,6 +109,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	machine_remove_devices(&m);
+	storage_close(&storage);
 	ram_destroy(&m.ram);
 	ev_fini(&loop);
 	close(cfg.firmware.fd);
