@@ -6,6 +6,8 @@
 
 #define WORDS		256u
 #define CYLINDERS_MAX	16383u
+/* A BIOS reads nothing of a disk without one, and an image may be one sector. */
+#define CYLINDERS_MIN	2u
 #define LBA28_SECTORS	0x0fffffffu
 #define MDMA		0x07u	/* modes 0 to 2 */
 #define UDMA		0x3fu	/* modes 0 to 5 */
@@ -66,6 +68,8 @@ void ata_identify(const struct ata_unit *u, uint8_t *out)
 	uint64_t now = (uint64_t)u->heads * u->sectors;
 	uint64_t in_chs;
 
+	if (cylinders < CYLINDERS_MIN)
+		cylinders = CYLINDERS_MIN;
 	if (cylinders > CYLINDERS_MAX)
 		cylinders = CYLINDERS_MAX;
 	in_chs = sectors / now > 65535 ? 65535 : sectors / now;

@@ -280,15 +280,20 @@ static const struct virtio_ops ops = { notified, configured, drain };
 
 /* ---- configuration ---- */
 
-/* Any will do that covers the disk; nobody goes by it but old programs. */
+/*
+ * Any will do that the disk has room for: of one with no whole cylinder a BIOS would
+ * read nothing, and the image of a boot sector has one sector.
+ */
 static void set_geometry(uint8_t *c, uint64_t sectors)
 {
-	uint64_t cylinders = sectors / (16 * 63);
+	uint64_t track = sectors < 63 ? sectors : 63;
+	uint64_t heads = sectors < 16 * 63 ? sectors / track : 16;
+	uint64_t cylinders = sectors / (heads * track);
 
 	pci_put16(c + CONFIG_CYLINDERS,
 		  (uint16_t)(cylinders > 65535 ? 65535 : cylinders));
-	c[CONFIG_HEADS] = 16;
-	c[CONFIG_SECTORS] = 63;
+	c[CONFIG_HEADS] = (uint8_t)heads;
+	c[CONFIG_SECTORS] = (uint8_t)track;
 }
 
 static void set_config(struct virtio_blk *b)
