@@ -14,7 +14,7 @@ say() { # say STATUS TEXT
 	fi
 }
 run() {
-	timeout 25 vellum run --accel $accel --quiet --memory 64M --debug-exit "$@" >out 2>&1
+	timeout 60 vellum run --accel $accel --quiet --memory 64M --debug-exit "$@" >out 2>&1
 	status=$?
 	echo "status $status" >>out
 }
