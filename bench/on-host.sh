@@ -54,15 +54,18 @@ host_memory() {
 
 # one NAME ACCELERATOR
 one() {
-	vellum run --quiet --accel "$2" --memory 64M --flat /root/bench.bin@0x100000 \
+	vellum run --quiet --no-sandbox --accel "$2" --memory 64M --flat /root/bench.bin@0x100000 \
 		--entry 0x100000 >/root/out 2>/root/err
 	status=$?
 	sed "s/^/bench: $1 /" /root/out
 	[ $status = 0 ] || { echo "bench: $1 failed $status"; cat /root/err; }
-	# The same without huge pages in the host: of it, the faults alone.
+	# The same without huge pages in the host, of it the faults alone; and with the
+	# program in its sandbox, whose filters see each KVM_RUN.
 	echo never >$thp
 	vellum run --quiet --accel "$2" --memory 64M --flat /root/bench.bin@0x100000 \
-		--entry 0x100000 2>&1 | sed -n "s/^fresh-16m/bench: $1 fresh-16m-small/p"
+		--entry 0x100000 2>&1 | sed -n -e "s/^fresh-16m/bench: $1 fresh-16m-small/p" \
+		-e "s/^out-user /bench: $1 out-user-sandbox /p" \
+		-e "s/^mmio-user /bench: $1 mmio-user-sandbox /p"
 	echo always >$thp
 	[ -e /root/entry ] || return
 	host_memory "$1" "$2"
