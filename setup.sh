@@ -27,8 +27,7 @@ readonly PACKAGES=(
 # What tests boot, unpacked below build/rig/others: installing them would add them
 # to this machine's own boot menu.
 readonly OTHERS=(
-	memtest86+ gnumach-image-1.8-486 xen-hypervisor-4.17-amd64
-	ipxe u-boot-qemu grub-firmware-qemu
+	memtest86+ gnumach-image-1.8-486 ipxe u-boot-qemu
 )
 log=
 child=		# apt-get, while it runs beside us: Ctrl-C does not reach it
