@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,11 +182,87 @@ static void test_moving(void)
 	CHECK_EQ(r.rbx, 200);
 }
 
+static void *run_until_told(void *arg)
+{
+	struct machine *m = arg;
+
+	while (!*(volatile unsigned *)&m->steps)
+		ioctl(m->cpu, KVM_RUN, 0);
+	return NULL;
+}
+
+/* Its descriptors go while a thread is in the guest, its memory too. */
+static void test_closed_while_running(void)
+{
+	u64 vms = 0, pages = 0, objects = 0;
+	unsigned i;
+
+	if (is_vmm) {
+		vms = module_info("VMs");
+		pages = module_info("pages");
+		objects = module_info("objects");
+	}
+	for (i = 0; i < 12; i++) {
+		struct machine m = { 0 };
+		pthread_t thread;
+		int size;
+
+		machine_create(&m, i & 1 ? IRQCHIP | PIT : 0);
+		machine_boot(&m, LONG, G_abi_spin);
+		CHECK(!pthread_create(&thread, NULL, run_until_told, &m));
+		usleep(2000 + i * 300);
+		close(m.vm);
+		if (i & 2)
+			munmap(m.ram, m.ram_size);
+		close(m.cpu);
+		m.steps = 1;
+		usleep(1000);
+		pthread_kill(thread, SIGALRM);
+		pthread_join(thread, NULL);
+		size = DO(ctl, KVM_GET_VCPU_MMAP_SIZE, 0);
+		munmap(m.run, size);
+		if (!(i & 2))
+			munmap(m.ram, m.ram_size);
+	}
+	if (is_vmm)
+		wait_for_nothing(vms, pages, objects);
+}
+
+static void *create_vcpu(void *arg)
+{
+	return (void *)(intptr_t)ioctl(*(int *)arg, KVM_CREATE_VCPU, 0);
+}
+
+/* Of two who make the same vCPU at once one gets it; the other is told so. */
+static void test_vcpu_race(void)
+{
+	unsigned i;
+
+	for (i = 0; i < 60; i++) {
+		int vm = DO(ctl, KVM_CREATE_VM, 0);
+		pthread_t thread;
+		intptr_t mine;
+		void *theirs;
+
+		CHECK(!pthread_create(&thread, NULL, create_vcpu, &vm));
+		mine = (intptr_t)create_vcpu(&vm);
+		pthread_join(thread, &theirs);
+		CHECK((mine >= 0) != ((intptr_t)theirs >= 0));
+		if (i & 1)
+			close(vm);
+		close(mine >= 0 ? mine : (intptr_t)theirs);
+		if (!(i & 1))
+			close(vm);
+	}
+}
+
 static const struct test tests[] = {
 	{ "kill-9-in-mid-run", .custom = test_kill },
 	{ "nothing-is-left-of-30-vms", .flags = VMM_ONLY, .custom = test_nothing_left,
 	  .seconds = 20 },
 	{ "the-last-vm-gives-all-back", .flags = VMM_ONLY, .custom = test_all_back },
+	{ "closed-while-running", .custom = test_closed_while_running, .seconds = 20 },
+	{ "two-make-the-same-vcpu", .custom = test_vcpu_race, .seconds = 20 },
 	{ "rmmod-while-a-vm-lives", .custom = test_rmmod },
 	{ "two-vms-at-once", .custom = test_two_vms, .seconds = 20 },
 	{ "two-vms-by-turns", .custom = test_interleaved },

@@ -21,6 +21,26 @@ GUEST mem_touch
 	RESULT	0, %rcx
 	END
 
+/*
+ * One more in each page from 4 to 16 MiB, round after round; they have to agree with
+ * the number of rounds, told at each step. A wrong one ends it, with its address.
+ */
+GUEST mem_rounds
+	xor	%ecx, %ecx
+1:	mov	$0x400000, %ebx
+2:	cmp	%rcx, (%rbx)
+	jne	3f
+	incq	(%rbx)
+	add	$0x1000, %ebx
+	cmp	$0x1000000, %ebx
+	jb	2b
+	inc	%rcx
+	RESULT	1, %rcx
+	STEP
+	jmp	1b
+3:	RESULT	0, %rbx
+	END
+
 /* Reads 2 MiB at each step. */
 GUEST mem_look
 	xor	%ebx, %ebx

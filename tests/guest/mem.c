@@ -373,6 +373,75 @@ static void test_truncated_file(void)
 	CHECK_EQ(look(&m, 0), 0);
 }
 
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		diag("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* What the kernel does to memory when it runs short of it, or saves it. */
+static void *press(void *arg)
+{
+	static const int advice[] = {
+		MADV_NOHUGEPAGE, MADV_MERGEABLE, MADV_COLD, MADV_PAGEOUT, MADV_HUGEPAGE,
+		MADV_UNMERGEABLE,
+	};
+	struct machine *m = arg;
+	u8 *from = m->ram + 0x400000;
+	size_t size = 0xc00000, some;
+	unsigned i;
+
+	for (i = 0; !*(volatile unsigned *)&m->steps; i++) {
+		/* A page on its own splits the huge one around it. */
+		some = (i * 7 % (size / PAGE)) * PAGE;
+		mprotect(from + some, PAGE, PROT_READ);
+		mprotect(from + some, PAGE, PROT_READ | PROT_WRITE);
+		madvise(from, size, advice[i % (sizeof(advice) / sizeof(advice[0]))]);
+		if (i % 16 == 0) {
+			pid_t pid = fork();	/* copy-on-write, all of it */
+
+			if (!pid)
+				_exit(0);
+			waitpid(pid, NULL, 0);
+		}
+		usleep(300);
+	}
+	return NULL;
+}
+
+static void test_pressure(void)
+{
+	struct machine m = { 0 };
+	pthread_t thread;
+	unsigned rounds;
+
+	write_file("/sys/kernel/mm/ksm/pages_to_scan", "5000");
+	write_file("/sys/kernel/mm/ksm/sleep_millisecs", "1");
+	write_file("/sys/kernel/mm/ksm/run", "1");
+	machine_create(&m, XTRA_RAM);
+	machine_boot(&m, LONG, G_mem_rounds);
+	CHECK(!pthread_create(&thread, NULL, press, &m));
+	for (rounds = 1; rounds <= 60; rounds++) {
+		run_to(&m, KVM_EXIT_IO);
+		if (m.run->io.port != PORT_STEP)
+			fail("round %u: the page at %#llx is wrong", rounds,
+			     (unsigned long long)result(&m, 0));
+		CHECK_EQ(result(&m, 1), rounds);
+		usleep(1000);
+	}
+	m.steps = 1;
+	pthread_join(thread, NULL);
+	write_file("/sys/kernel/mm/ksm/run", "2");
+	if (is_vmm)
+		diag("%llu second-level faults", (unsigned long long)
+		     counter(m.cpu, VMM_GET_COUNTERS, "second-level faults"));
+}
+
 static const struct test tests[] = {
 	{ "filled-on-demand", .custom = test_on_demand },
 	{ "huge-pages", .flags = VMM_ONLY, .custom = test_huge },
@@ -386,6 +455,8 @@ static const struct test tests[] = {
 	{ "page-exchanged-while-running", .custom = test_exchange_while_running },
 	{ "page-dropped-while-running", .custom = test_drop_while_running },
 	{ "slots-come-and-go", .custom = test_slots_while_running },
+	{ "split-merged-copied-paged-out-while-running", .custom = test_pressure,
+	  .seconds = 40 },
 	{ "code-page-replaced", .custom = test_code_replaced },
 	{ "memory-behind-a-short-file", .custom = test_truncated_file },
 };
