@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debug registers. DR6 and DR7 are in the VMCB. DR0-DR3 are not: they are loaded
- * when the guest touches any debug register (accesses exit until then) or has a
- * breakpoint enabled, and stay loaded until the vCPU leaves the CPU. VMEXIT has
- * cleared DR7, so the guest's addresses do nothing in the host. Where the host has
- * breakpoints of its own, both sides' are swapped around each VMRUN instead.
+ * for one stay in the guest, when it has a breakpoint enabled or has touched a debug
+ * register (accesses exit until then), and read back right after it. In between
+ * they are the host's: its breakpoints may come and go with any interrupt, and
+ * VMEXIT has cleared the DR7 that they need, so both are looked at before each VMRUN.
  *
  * While a debugger owns the registers all the guest's accesses exit, v->dr* hold
  * its values, and the VMCB's DR6 is for the debugger's hits alone.
@@ -14,7 +14,6 @@
 #include "arch/insn.h"
 
 #define DR6_RESET	0xffff0ff0
-#define DR7_ENABLES	BITS(7, 0)
 
 static void write_addresses(const u64 dr[4])
 {
@@ -55,32 +54,29 @@ static void load_guest(struct svm_vcpu *s)
 	set_intercepts(s);
 }
 
-void svm_debug_load(struct svm_vcpu *s)
+void svm_debug_before(struct svm_vcpu *s, u64 dr7)
 {
-	if (!s->debug_loaded && !host_uses(s))
+	s->host_dr7 = dr7;
+	if (host_uses(s))
+		read_addresses(s->host_dr);
+	if (s->debug_wanted || (s->vmcb->s.dr7 & DR7_ENABLES))
 		load_guest(s);
+	s->debug_wanted = false;
 }
 
-void svm_debug_put(struct svm_vcpu *s)
+void svm_debug_after(struct svm_vcpu *s)
 {
-	if (!s->debug_loaded)
-		return;
-	if (!debug_owned(&s->v))
-		read_addresses(s->v.dr);
-	s->debug_loaded = false;
-	set_intercepts(s);
-}
-
-void svm_debug_swap_in(struct svm_vcpu *s)
-{
-	load_guest(s);
-}
-
-void svm_debug_swap_out(struct svm_vcpu *s)
-{
-	svm_debug_put(s);
-	write_addresses(s->host_dr);
-	write_dr7(s->host_dr7);
+	if (s->debug_loaded) {
+		if (!debug_owned(&s->v))
+			read_addresses(s->v.dr);
+		s->debug_loaded = false;
+		set_intercepts(s);
+	}
+	if (host_uses(s)) {
+		write_addresses(s->host_dr);
+		write_dr7(s->host_dr7);
+		s->host_dr7 = 0;
+	}
 }
 
 void svm_sync_debug(struct vcpu *v)
@@ -89,8 +85,6 @@ void svm_sync_debug(struct vcpu *v)
 
 	if (debug_owned(v))
 		return;
-	if (s->debug_loaded)
-		read_addresses(v->dr);
 	v->dr6 = s->vmcb->s.dr6;
 	v->dr7 = s->vmcb->s.dr7;
 }
@@ -102,10 +96,6 @@ void svm_set_debug(struct vcpu *v)
 	s->vmcb->s.dr6 = debug_owned(v) ? DR6_RESET : v->dr6;
 	s->vmcb->s.dr7 = debug_dr7(v);
 	vmcb_touch(s, CLEAN_DR);
-	if (s->debug_loaded)
-		write_addresses(debug_addresses(v));
-	else if (s->vmcb->s.dr7 & DR7_ENABLES)
-		svm_debug_load(s);
 }
 
 void svm_update_debug(struct vcpu *v)

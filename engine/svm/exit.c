@@ -111,14 +111,13 @@ static enum exit_action exit_cr_write(struct svm_vcpu *s)
 	return x86_emulate(v, NULL, 0);
 }
 
-/* First touch of a debug register: from now on it has the real ones. */
+/* A touch of a debug register: for the rest of this stay it has the real ones. */
 static enum exit_action exit_debug_register(struct svm_vcpu *s)
 {
-	svm_debug_load(s);
-	if (!svm_debug_exits(s))
-		return ACT_RESUME;
-	/* The host uses them, or a debugger. */
-	return x86_emulate(&s->v, NULL, 0);
+	if (debug_owned(&s->v))		/* they are a debugger's */
+		return x86_emulate(&s->v, NULL, 0);
+	s->debug_wanted = true;
+	return ACT_RESUME;
 }
 
 #define ERROR_CODE_VECTORS (BIT(VEC_DF) | BITS(VEC_PF, VEC_TS) | BIT(VEC_AC) | BIT(21))

@@ -113,19 +113,14 @@ COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 {
 	struct vcpu *v = &s->v;
 	bool xcr0 = switches_xcr0(s) && s->host_xcr0, xss = s->host_xss != v->xss;
-	bool breakpoints = s->host_breakpoints;
 
 	if (xcr0)
 		xsetbv(0, v->xcr0);
 	if (xss)
 		wrmsr(MSR_XSS, v->xss);
-	if (breakpoints)
-		svm_debug_swap_in(s);
 	svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
 	if (svm_features.tcg)
 		xcr0 |= follow_xcr0(s);
-	if (breakpoints)
-		svm_debug_swap_out(s);
 	if (ldt)
 		load_ldtr(ldt);
 	if (xcr0)
@@ -139,8 +134,7 @@ static inline void world_switch(struct svm_vcpu *s, struct vmcb *b)
 	u32 shadow = b->c.int_state & INT_STATE_SHADOW;
 	u16 ldt = read_ldtr();
 
-	if (UNLIKELY((ldt | (s->host_xss ^ s->v.xss) | s->host_breakpoints) ||
-		     switches_xcr0(s))) {
+	if (UNLIKELY((ldt | (s->host_xss ^ s->v.xss)) || switches_xcr0(s))) {
 		odd_switch(s, shadow, ldt);
 		return;
 	}
@@ -188,10 +182,18 @@ void svm_enter(struct vcpu *v)
 	struct svm_vcpu *s = to_svm(v);
 	struct vmcb *b = s->vmcb;
 	u8 class = tpr_class(s), left;
+	bool debug;
+	u64 dr7;
 
+	dr7 = read_dr7();
+	debug = (((dr7 | b->s.dr7) & DR7_ENABLES) | s->debug_wanted) != 0;
+	if (UNLIKELY(debug))
+		svm_debug_before(s, dr7);
 	prepare(s, b, class);
 	world_switch(s, b);
 	collect(s, b);
+	if (UNLIKELY(debug))
+		svm_debug_after(s);
 	if (UNLIKELY(b->c.exit_int_info & EVENT_INJ_V))
 		svm_recover_event(s, b->c.exit_int_info);
 	if (UNLIKELY(s->rare))

@@ -43,6 +43,7 @@ struct svm_cpu {
 };
 
 #define SVM_CPUS	4096
+#define DR7_ENABLES	BITS(7, 0)
 
 int svm_cpu_prepare(unsigned cpu);
 int svm_cpu_enable(void);
@@ -78,8 +79,8 @@ struct svm_vcpu {
 
 	/* As the host runs, from vcpu_load() on. */
 	u64 host_xcr0, host_xss, host_tsc_aux;
-	u64 host_dr[4], host_dr7; /* DR0-DR3 only if DR7 enables any */
-	u64 host_breakpoints;	/* those enables */
+	u64 host_dr[4], host_dr7; /* during VMRUN, if DR7 enables any */
+	bool debug_wanted;	/* the guest has touched a debug register */
 	bool debug_loaded;	/* DR0-DR3 are the guest's, accesses don't exit */
 
 	/* Events: see inject.c. */
@@ -157,12 +158,10 @@ void svm_set_tsc_offset(struct vcpu *v, u64 offset);
 void svm_sync_debug(struct vcpu *v);
 void svm_set_debug(struct vcpu *v);
 void svm_update_debug(struct vcpu *v);
-void svm_debug_load(struct svm_vcpu *s);	/* the guest's into DR0-DR3 */
-void svm_debug_put(struct svm_vcpu *s);
 bool svm_debug_exits(const struct svm_vcpu *s);	/* does MOV DR? */
-/* Around VMRUN on a host that has breakpoints. */
-void svm_debug_swap_in(struct svm_vcpu *s);
-void svm_debug_swap_out(struct svm_vcpu *s);
+/* Around VMRUN if anybody has breakpoints, interrupts off; dr7: the host's. */
+void svm_debug_before(struct svm_vcpu *s, u64 dr7);
+void svm_debug_after(struct svm_vcpu *s);
 
 /* run.c */
 void svm_enter(struct vcpu *v);

@@ -7,7 +7,6 @@
 #include "svm/insn.h"
 
 #define APIC_TPR	0x80
-#define DR7_ENABLES	BITS(7, 0)
 #define DR6_RESET	0xffff0ff0ull
 
 int svm_vcpu_create(struct vcpu *v)
@@ -49,14 +48,6 @@ static void save_host(struct svm_vcpu *s)
 	 * whatever is in LDTR then, so none is to come from here.
 	 */
 	host->s.ldtr = (struct vmcb_seg){ 0 };
-	s->host_dr7 = read_dr7();
-	s->host_breakpoints = s->host_dr7 & DR7_ENABLES;
-	if (s->host_breakpoints) {
-		s->host_dr[0] = read_dr0();
-		s->host_dr[1] = read_dr1();
-		s->host_dr[2] = read_dr2();
-		s->host_dr[3] = read_dr3();
-	}
 }
 
 void svm_vcpu_load(struct vcpu *v, unsigned cpu)
@@ -79,8 +70,6 @@ void svm_vcpu_load(struct vcpu *v, unsigned cpu)
 	/* RDPID can't be intercepted, so it must find the guest's value. */
 	if (backend_caps.rdtscp && s->host_tsc_aux != v->tsc_aux)
 		wrmsr(MSR_TSC_AUX, v->tsc_aux);
-	if (s->vmcb->s.dr7 & DR7_ENABLES)
-		svm_debug_load(s);
 	s->length_epoch++;
 }
 
@@ -88,7 +77,6 @@ void svm_vcpu_put(struct vcpu *v)
 {
 	struct svm_vcpu *s = to_svm(v);
 
-	svm_debug_put(s);
 	/* VMRUN loaded DR6, and VMEXIT leaves it. */
 	if (s->vmcb->s.dr6 != DR6_RESET)
 		write_dr6(DR6_RESET);

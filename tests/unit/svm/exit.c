@@ -172,20 +172,25 @@ static void test_traps_keep_windows_and_registers(void **state)
 	assert_true(s.vmcb->c.misc1 & INTERCEPT1_VINTR);
 	assert_true(s.vmcb->c.misc1 & INTERCEPT1_IRET);
 	assert_true(s.vmcb->c.misc1 & INTERCEPT1_CPUID);
-	assert_int_equal(s.vmcb->c.dr_read, 0);
 	enter_until(EXIT_EXCEPTION(VEC_PF), 2, 0x1000);
+	assert_int_equal(sim_svm.dr_access_exits, 0);
 	assert_int_equal(svm_backend.trap_of(v), TRAP_EXCEPTION);
 	assert_int_equal(v->uexit.trap.cr2, 0x1000);
 	enter_until(EXIT_EXCEPTION(VEC_PF), 4, 0x1000);
 	assert_int_equal(svm_backend.trap_of(v), 0);
 	v->traps.instructions = TRAP_MOV_DR;
 	svm_backend.set_traps(v);
-	assert_int_equal(s.vmcb->c.dr_read, 0xffff);
+	v->dr7 = 0x401;			/* loaded, and trapped all the same */
+	svm_backend.set_debug(v);
 	enter_until(EXIT_DR_READ(0), 0, 0);
+	assert_int_equal(sim_svm.dr_access_exits, 0xffff);
 	assert_int_equal(svm_backend.trap_of(v), TRAP_MOV_DR);
 	v->traps = (struct traps){ 0 };
 	svm_backend.set_traps(v);
-	assert_int_equal(s.vmcb->c.dr_read, 0);
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_svm.dr_access_exits, 0);
+	v->dr7 = 0x400;
+	svm_backend.set_debug(v);
 }
 
 static void test_unknown_codes_are_named_and_counted_in_bounds(void **state)

@@ -109,6 +109,7 @@ void svm_switch(struct vcpu *v, u64 guest_pa, u64 host_pa, u32 shadow)
 	sim_svm.last_next_rip = b->c.next_rip;
 	sim_svm.last_shadow = shadow;
 	memcpy(sim_svm.dr_in_guest, sim_insn.dr, sizeof(sim_svm.dr_in_guest));
+	sim_svm.dr_access_exits = b->c.dr_read | b->c.dr_write;
 	sim_svm.xcr0_in_guest = sim_insn.xcr0;
 	b->c.exit_int_info = 0;
 	b->c.int_state = 0;

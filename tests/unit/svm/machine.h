@@ -21,6 +21,7 @@ struct sim_svm {
 	u64 last_rip, last_next_rip;
 	u32 last_shadow;
 	u64 dr_in_guest[4];		/* DR0-DR3 while the guest ran */
+	u16 dr_access_exits;		/* which of them it could not touch */
 	u64 xcr0_in_guest, xss_in_guest;
 	bool host_saved;		/* vmsave() was done on this host page */
 	struct vmcb cached;		/* as left by the last exit */

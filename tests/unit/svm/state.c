@@ -133,6 +133,13 @@ static void test_registers_are_loaded_as_asked(void **state)
 	assert_int_equal(s.vmcb->s.rflags, 0x246);
 }
 
+static void guest_writes_debug_registers(struct vmcb *b)
+{
+	sim_insn.dr[1] = 0x2222;
+	sim_insn.dr[2] = 0x3333;
+	sim_exit(b, EXIT_CPUID, 0, 0);
+}
+
 static void test_debug_registers_are_loaded_on_first_touch(void **state)
 {
 	(void)state;
@@ -142,16 +149,20 @@ static void test_debug_registers_are_loaded_on_first_touch(void **state)
 	enter_until(EXIT_CPUID, 0, 0);
 	assert_int_equal(sim_svm.dr_in_guest[0], 0x9999);
 	assert_int_equal(run_to(EXIT_DR_WRITE(1), 0, 0), ACT_RESUME);
-	assert_int_equal(s.vmcb->c.dr_write | s.vmcb->c.dr_read, 0);
-	enter_until(EXIT_CPUID, 0, 0);
+	sim_svm.guest = guest_writes_debug_registers;
+	svm_backend.enter(v);
+	sim_svm.guest = NULL;
+	assert_int_equal(sim_svm.dr_access_exits, 0);
 	assert_int_equal(sim_svm.dr_in_guest[0], 0x1111);
-	sim_insn.dr[1] = 0x2222;		/* the guest wrote it */
+	/* Right after the stay they are the vCPU's, and accesses exit again. */
+	assert_int_equal(v->dr[1], 0x2222);
+	assert_int_equal(v->dr[2], 0x3333);
+	assert_int_equal(s.vmcb->c.dr_write & s.vmcb->c.dr_read, 0xffff);
+	sim_insn.dr[1] = 0x7777;		/* the host puts something there */
 	svm_backend.sync_debug(v);
 	assert_int_equal(v->dr[1], 0x2222);
-	sim_insn.dr[2] = 0x3333;
 	svm_backend.vcpu_put(v);
-	assert_int_equal(v->dr[2], 0x3333);
-	assert_int_equal(s.vmcb->c.dr_write, 0xffff);
+	assert_int_equal(v->dr[1], 0x2222);
 	svm_backend.vcpu_load(v, 0);
 }
 
@@ -163,31 +174,45 @@ static void test_enabled_breakpoints_are_loaded_at_once(void **state)
 	svm_backend.set_debug(v);
 	enter_until(EXIT_CPUID, 0, 0);
 	assert_int_equal(sim_svm.dr_in_guest[3], 0x4444);
-	svm_backend.vcpu_put(v);
 	sim_insn.dr[3] = 0;
-	svm_backend.vcpu_load(v, 0);
 	enter_until(EXIT_CPUID, 0, 0);
 	assert_int_equal(sim_svm.dr_in_guest[3], 0x4444);
 }
 
+/* One that perf sets by an interrupt between two entries, and takes away again. */
 static void test_breakpoints_of_the_host_survive(void **state)
 {
+	unsigned i;
+
 	(void)state;
-	svm_backend.vcpu_put(v);
-	sim_insn.dr[0] = 0xaaaa;
-	sim_insn.dr[7] = 0x401;
-	svm_backend.vcpu_load(v, 0);
 	v->dr[0] = 0xbbbb;
 	v->dr7 = 0x401;
 	svm_backend.set_debug(v);
+	enter_until(EXIT_CPUID, 0, 0);
+	sim_insn.dr[0] = 0xaaaa;
+	sim_insn.dr[7] = 0x401;
+	for (i = 0; i < 2; i++) {
+		enter_until(EXIT_CPUID, 0, 0);
+		assert_int_equal(sim_svm.dr_in_guest[0], 0xbbbb);
+		assert_int_equal(sim_insn.dr[0], 0xaaaa);
+		assert_int_equal(sim_insn.dr[7], 0x401);
+	}
+	/* The guest's accesses have the registers all the same. */
+	assert_int_equal(run_to(EXIT_DR_READ(0), 0, 0), ACT_RESUME);
 	assert_int_equal(sim_insn.dr[0], 0xaaaa);
 	enter_until(EXIT_CPUID, 0, 0);
-	assert_int_equal(sim_svm.dr_in_guest[0], 0xbbbb);
-	assert_int_equal(sim_insn.dr[0], 0xaaaa);
-	assert_int_equal(sim_insn.dr[7], 0x401);
-	/* The guest's accesses can't have the registers then. */
-	assert_int_equal(run_to(EXIT_DR_READ(0), 0, 0), ACT_RESUME);
-	assert_string_equal(seen.handler, "emulate");
+	assert_int_equal(sim_svm.dr_access_exits, 0);
+	sim_insn.dr[7] = 0x400;
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_insn.dr[7], 0x400);
+	/* A guest without breakpoints takes none away either. */
+	v->dr7 = 0x400;
+	svm_backend.set_debug(v);
+	sim_insn.dr[2] = 0xcccc;
+	sim_insn.dr[7] = 0x410;
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_insn.dr[2], 0xcccc);
+	assert_int_equal(sim_insn.dr[7], 0x410);
 	sim_insn.dr[7] = 0x400;
 }
 
