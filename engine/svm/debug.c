@@ -57,8 +57,11 @@ static void load_guest(struct svm_vcpu *s)
 void svm_debug_before(struct svm_vcpu *s, u64 dr7)
 {
 	s->host_dr7 = dr7;
-	if (host_uses(s))
+	if (host_uses(s)) {
 		read_addresses(s->host_dr);
+		/* Off: the guest's addresses must not become breakpoints in the host. */
+		write_dr7(DR7_NONE);
+	}
 	if (s->debug_wanted || (s->vmcb->s.dr7 & DR7_ENABLES))
 		load_guest(s);
 	s->debug_wanted = false;

@@ -44,6 +44,7 @@ struct svm_cpu {
 
 #define SVM_CPUS	4096
 #define DR7_ENABLES	BITS(7, 0)
+#define DR7_NONE	0x400ull
 
 int svm_cpu_prepare(unsigned cpu);
 int svm_cpu_enable(void);

@@ -139,6 +139,8 @@ static RARE void switch_in(struct vmx_vcpu *x)
 	x->host_dr[1] = read_dr1();
 	x->host_dr[2] = read_dr2();
 	x->host_dr[3] = read_dr3();
+	/* Off: the guest's addresses must not become breakpoints in the host. */
+	write_dr7(DR7_RESET);
 	if (debug_dr7(&x->v) & 0xff)
 		load_breakpoints(&x->v);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Control registers, MSRs, floating point, debug registers, segments, paging. */
+#include <errno.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -131,6 +135,62 @@ static void test_cr8_lowered(void)
 	CHECK_EQ(result(&m, 0), 3);
 }
 
+static volatile u64 watched;
+
+/* Writes to it are counted by a debug register of the host's. */
+static int watch(void)
+{
+	struct perf_event_attr a = {
+		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(a),
+		.bp_type = HW_BREAKPOINT_W, .bp_addr = (uintptr_t)&watched,
+		.bp_len = HW_BREAKPOINT_LEN_8, .exclude_kernel = 1, .exclude_hv = 1,
+	};
+	int fd = syscall(SYS_perf_event_open, &a, 0, -1, -1, 0);
+
+	if (fd < 0)
+		skip("no breakpoint events: %s", strerror(errno));
+	return fd;
+}
+
+static u64 hits(int fd)
+{
+	u64 n = 0;
+
+	CHECK(read(fd, &n, sizeof(n)) == sizeof(n));
+	return n;
+}
+
+/*
+ * The guest has a breakpoint in the same register; each side meets its own only. On
+ * QEMU VMRUN does not arm the guest's: there the host's alone is looked at.
+ */
+static void test_host_watchpoint(void)
+{
+	struct machine m = { 0 };
+	int fd;
+
+	machine_create(&m, 0);
+	machine_boot(&m, LONG, is_tcg ? G_abi_steps : G_cpu_breakpoint);
+	fd = watch();
+	watched++;
+	CHECK_EQ(hits(fd), 1);
+	run_to(&m, KVM_EXIT_IO);
+	watched++;
+	CHECK_EQ(hits(fd), 2);
+	if (is_tcg) {
+		run_to(&m, KVM_EXIT_IO);
+		watched++;
+		CHECK_EQ(hits(fd), 3);
+		return;
+	}
+	run_to_end(&m);
+	watched++;
+	CHECK_EQ(hits(fd), 3);
+	CHECK_EQ(peek(&m, EXC_COUNT), 1);
+	CHECK_EQ(exception(&m, 0), EXC(DB, 0));
+	close(fd);
+}
+
 static const struct test tests[] = {
 	{ "bad-cr0-faults", LONG, G_cpu_cr0_bad, RESULTS(1),
 	  EXCEPTIONS(EXC(GP, 0), EXC(GP, 0), EXC(GP, 0), EXC(GP, 0)),
@@ -179,6 +239,7 @@ static const struct test tests[] = {
 	  .step = dirty_fpu },
 	{ "breakpoint-in-hardware", LONG, G_cpu_breakpoint, RESULTS(1, 0),
 	  ACCESSES(OUT(0x80, 1, ANY)), EXCEPTIONS(EXC(DB, 0)) },
+	{ "watchpoint-of-the-host", .custom = test_host_watchpoint },
 	{ "watchpoint", LONG, G_cpu_watchpoint, RESULTS(2, 0), EXCEPTIONS(EXC(DB, 0)) },
 	{ "debug-register-rules", LONG, G_cpu_dr_rules,
 	  EXCEPTIONS(EXC(UD, 0), EXC(GP, 0), EXC(GP, 0)) },

@@ -77,10 +77,19 @@ static inline u64 read_dr3(void) { return sim_insn.dr[3]; }
 static inline u64 read_dr6(void) { return sim_insn.dr[6]; }
 static inline u64 read_dr7(void) { return sim_insn.dr[7]; }
 static inline void write_cr2(u64 val) { sim_insn.cr2 = val; }
-static inline void write_dr0(u64 val) { sim_insn.dr[0] = val; }
-static inline void write_dr1(u64 val) { sim_insn.dr[1] = val; }
-static inline void write_dr2(u64 val) { sim_insn.dr[2] = val; }
-static inline void write_dr3(u64 val) { sim_insn.dr[3] = val; }
+/* An address that DR7 enables at the moment would be a breakpoint at once. */
+static inline void sim_write_address(unsigned n, u64 val)
+{
+	if ((sim_insn.dr[7] >> 2 * n) & 3)
+		sim_fail("DR%u written while DR7 is %llx", n,
+			 (unsigned long long)sim_insn.dr[7]);
+	sim_insn.dr[n] = val;
+}
+
+static inline void write_dr0(u64 val) { sim_write_address(0, val); }
+static inline void write_dr1(u64 val) { sim_write_address(1, val); }
+static inline void write_dr2(u64 val) { sim_write_address(2, val); }
+static inline void write_dr3(u64 val) { sim_write_address(3, val); }
 static inline void write_dr6(u64 val) { sim_insn.dr[6] = val; }
 static inline void write_dr7(u64 val) { sim_insn.dr[7] = val; }
 static inline u64 read_fs_base(void) { return sim_insn.fs_base; }
