@@ -327,9 +327,11 @@ static void *gdb_thread(void *opaque)
 			break;
 		if (p[0].revents && read(g->wake_fd, &n, sizeof(n)) < 0)
 			n = 0;
-		if (p[1].revents && client)
+		/* Things may have changed since: then what came waits, too. */
+		if (client && ((p[1].revents & POLLIN) ? listens_to_client(g) :
+			       p[1].revents))
 			read_client(g);
-		else if (p[1].revents)
+		else if (!client && p[1].revents)
 			accept_client(g);
 		gdb_check_stop(g);
 	}

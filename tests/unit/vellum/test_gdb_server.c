@@ -21,6 +21,7 @@ int report(const struct vmm_error *e) { (void)e; return 1; }
 
 static struct machine m;
 static struct machine_config cfg;
+static struct evloop loop;
 static struct vmm_accel accel = { .fd = -1 };
 static struct kvm_run run_page;
 static struct gdb *g;
@@ -52,6 +53,8 @@ static int set_up(void **state)
 	cfg.kernel.fd = -1;
 	m.cfg = &cfg;
 	m.lock = &device_lock;
+	m.loop = &loop;
+	loop.wake_fd = -1;
 	m.vm.fd = m.vcpu[0].v.fd = -1;
 	m.vm.accel = &accel;
 	m.vcpu[0].v.run = &run_page;
@@ -191,6 +194,47 @@ static void test_interrupt(void **state)
 	assert_false(m.vcpu[0].gdb.pause);
 }
 
+static void next_machine(int fd)
+{
+	gdb_machine_end(&m);
+	if (fd >= 0) {		/* when there is none */
+		assert_true(send_packet(fd, "vCont;c", 7));
+		usleep(20000);
+	}
+	stop = true;
+	pthread_join(vcpu, NULL);
+	stop = false;
+	m.stopping = 0;
+	m.end.cause = END_NONE;
+	gdb_machine_begin(g, &m);
+	assert_int_equal(pthread_create(&vcpu, NULL, fake_vcpu, NULL), 0);
+}
+
+/* The client continues before the new machine is there, between, and after. */
+static void test_reset(void **state)
+{
+	enum { EARLY, BETWEEN, LATE, TIMES };
+	char answer[64];
+	int fd = client(), when;
+
+	(void)state;
+	for (when = EARLY; when < TIMES; when++) {
+		ask(fd, "?", "T");
+		ask(fd, "qRcmd,7265736574", "636f6e74");	/* reset: "cont" */
+		assert_int_equal(m.end.cause, END_RESET);
+		if (when == EARLY)
+			assert_true(send_packet(fd, "vCont;c", 7));
+		usleep(20000);
+		next_machine(when == BETWEEN ? fd : -1);
+		usleep(20000);
+		if (when == LATE)
+			assert_true(send_packet(fd, "vCont;c", 7));
+		assert_true(get_answer(fd, answer, sizeof(answer)));
+		assert_string_equal(answer, "T05thread:1;");
+	}
+	close(fd);
+}
+
 static bool is_closed(int fd)
 {
 	char buf[4096];
@@ -297,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_socket_is_private, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_interrupt, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_reset, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_endless, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_random_packets, set_up, tear_down),
 	};
