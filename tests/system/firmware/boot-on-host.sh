@@ -36,7 +36,7 @@ for boot in PROT PAE LONG; do
 done
 
 # ---- disks that fail while they are in use ----
-mount -t tmpfs -o size=1m none small
+mount -t tmpfs -o size=256k none small
 for bus in virtio ata; do
 	cp FAILING.img small/disk.img
 	truncate -s 2M small/disk.img
