@@ -170,7 +170,7 @@ static int make_filters(const struct sandbox_needs *needs, struct vmm_error *e)
 {
 	unsigned int i;
 
-	for (i = 0; i < SANDBOX_THREADS; i++)
+	for (i = 0; i < (needs->disks ? SANDBOX_THREADS : SANDBOX_DISK); i++)
 		if (sandbox_filter(&sandbox.filter[i], i, needs, e))
 			return -1;
 	return 0;

@@ -303,6 +303,7 @@ static int enter_sandbox(struct session *s, struct vmm_error *e)
 	if (s->cfg->name)
 		needs.nodes = folder;
 	needs.sockets = s->gdb;
+	needs.disks = s->cfg->storage;
 	return sandbox_enter(&needs, &s->accel.dir, e);
 }
 

@@ -31,7 +31,8 @@ DEFINE_REPORT
 
 static const char *const kinds[] = { "main", "vcpu", "disk", "worker" };
 static const struct sandbox_needs nothing;
-static const struct sandbox_needs all = { .nodes = "/dev", .sockets = true };
+static const struct sandbox_needs all = { .nodes = "/dev", .sockets = true,
+					  .disks = true };
 
 struct call {
 	const char *name;
