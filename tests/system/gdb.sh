@@ -13,6 +13,10 @@ build=${BUILD:-build}
 dir=$build/tests/gdb.$RIG
 symbols=$build/tests/gdb-$(cat build/rig/kernel/RELEASE).kallsyms
 kinds="linux real prot bios"
+# Stock KVM has no breakpoints under QEMU, and steps twice on the first instruction of
+# a fresh page in Bochs: docs/emulators.md.
+kvm_kinds=linux
+[ "$RIG" = amd ] && kvm_kinds="prot bios"
 n=0
 failed=0
 
@@ -47,7 +51,7 @@ as -o "$dir/code.o" tests/system/gdb/code.S && ld -Ttext 0x1000 -e 0 --oformat b
 mkfifo "$dir/to-host" "$dir/from-host"
 tests/onrig "$RIG" --module both -i --timeout 800 \
 	--file "$dir/code.bin" --file /usr/share/seabios/bios-256k.bin:bios.bin \
-	--file tests/system/gdb/on-host.sh -- sh on-host.sh "$RIG" "$kinds" \
+	--file tests/system/gdb/on-host.sh -- sh on-host.sh "$RIG" "$kinds" "$kvm_kinds" \
 	<"$dir/to-host" >"$dir/from-host" 2>"$dir/host.log" &
 exec 7>"$dir/to-host" 8<"$dir/from-host"
 
@@ -59,7 +63,8 @@ tools/kallsyms-elf "$symbols" "$dir/kernel.elf"
 tap $? "kallsyms become a file of symbols"
 
 for module in vmm kvm; do
-	for kind in $kinds; do
+	[ $module = vmm ] && list=$kinds || list=$kvm_kinds
+	for kind in $list; do
 		sed "s|@HOST@|sh -c 'cat $dir/from-host \& cat >$dir/to-host; kill \$!'|; \
 s|@SYMBOLS@|$dir/kernel.elf|" "tests/system/gdb/$kind.gdb" >"$dir/$kind.gdb"
 		timeout 300 gdb -nx -q -batch -x "$dir/$kind.gdb" >"$dir/$kind.$module.log" \
@@ -69,8 +74,8 @@ done
 exec 7>&- 8<&-
 wait
 
-for module in vmm kvm; do
-	log=$dir/linux.$module.log
+check_linux() { # MODULE
+	local module=$1 log=$dir/linux.$1.log
 	want "$log" "$module: Ctrl-C stops a Linux guest" '^interrupted: '
 	want "$log" "$module: breakpoint in its kernel, the caller, steps" \
 		'^Breakpoint 1, 0x[0-9a-f]+ in uptime_proc_show' '^#1 .* in seq_read_iter' \
@@ -81,14 +86,33 @@ for module in vmm kvm; do
 	[ "$RIG" = amd ] || want "$log" "$module: a watchpoint in hardware" \
 		'^Hardware watchpoint 2: ' '^watched 0x[0-9a-f]+'
 	want "$dir/host.log" "$module: detached, the guest goes on" "^$module linux: went on"
+}
+
+check_real() {
+	local module=$1
 	want "$dir/real.$module.log" "$module: real mode: linear pc, steps, a breakpoint" \
 		'architecture.*i8086' '^start 0x1000 cs 0x100' '=> 0x1003' \
 		'^in the function 0x100a count 1' '^again 0x100a count 2'
+}
+
+check_prot() {
+	local module=$1
 	want "$dir/prot.$module.log" "$module: 32-bit code" 'architecture.*i386' \
 		'^start 0x1020' '^stepped 0x1025 0x1234'
+}
+
+check_bios() {
+	local module=$1
 	want "$dir/bios.$module.log" "$module: SeaBIOS from the reset vector, and a reset" \
 		'=> 0xfffffff0:.*jmp.*0xf000' '^first 0xfffffff0 offset 0xfff0' \
 		'^second 0xfe05b' '^reset 0xfffffff0'
+}
+
+for kind in $kinds; do
+	"check_$kind" vmm
+done
+for kind in $kvm_kinds; do
+	"check_$kind" kvm
 done
 [ $failed = 0 ] || sed 's/^/# host: /' "$dir/host.log" | tail -n 40
 echo "1..$n"

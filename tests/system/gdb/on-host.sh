@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# on-host.sh intel|amd KINDS, on the emulated host: its symbols, then guests with --gdb
-# one after the other, the socket of each on standard input and output.
-vendor=$1 kinds=$2
+# on-host.sh intel|amd KINDS KINDS, on the emulated host: its symbols, then guests with
+# --gdb one after the other, those of vmm.ko and those of stock KVM, the socket of each
+# on standard input and output.
+vendor=$1 kinds=$2 kvm_kinds=$3
 port=4321
 
 start() { # ACCEL KIND
@@ -68,6 +69,6 @@ insmod irqbypass.ko
 insmod kvm.ko
 insmod "kvm-$vendor.ko"
 cd /root || exit
-for kind in $kinds; do
+for kind in $kvm_kinds; do
 	session kvm /dev/kvm "$kind"
 done
