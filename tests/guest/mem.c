@@ -399,7 +399,7 @@ static void *press(void *arg)
 	for (i = 0; !*(volatile unsigned *)&m->steps; i++) {
 		/* A page on its own splits the huge one around it. */
 		some = (i * 7 % (size / PAGE)) * PAGE;
-		mprotect(from + some, PAGE, PROT_READ);
+		mprotect(from + some, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC);
 		mprotect(from + some, PAGE, PROT_READ | PROT_WRITE);
 		madvise(from, size, advice[i % (sizeof(advice) / sizeof(advice[0]))]);
 		if (i % 16 == 0) {
