@@ -20,7 +20,6 @@ bool have_lapic = true;
 struct vmm_options vmm_options;
 enum exit_action (*emulated)(struct vcpu *c);
 struct emul_insn decoded;
-const struct backend *backend = &vmx_backend;
 
 /* -- The rest of the engine ------------------------------------------------------ */
 
