@@ -37,6 +37,8 @@ static const struct {
 	{ KVM_CAP_PIT_STATE2, "abi/irqchip-and-pit-round-trip" },
 	{ KVM_CAP_VCPU_EVENTS, "abi/other-round-trips" },
 	{ KVM_CAP_DEBUGREGS, "abi/other-round-trips" },
+	{ KVM_CAP_SET_GUEST_DEBUG, "debug/each-instruction-is-one-step" },
+	{ KVM_CAP_SET_GUEST_DEBUG2, "debug/refused-and-absent" },
 	{ KVM_CAP_USER_NMI, "irq/nmi-blocked-until-iret" },
 	{ KVM_CAP_GET_TSC_KHZ, "caps/rate-of-the-tsc" },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, "irq/tsc-deadline" },
