@@ -6,7 +6,7 @@
 # limit: 500
 # quick: no
 . "$(dirname "$0")/lib.sh"
-export MAKEFLAGS=	# not what a make above us hands down
+unset MAKEFLAGS MFLAGS MAKELEVEL # what a make above us hands down
 run=(tests/locked "$RIG" timeout --foreground 140 make run "RIG=$RIG")
 
 pipe() {
