@@ -50,7 +50,7 @@ check "following" finds 'IN GUEST' vellum trace cli --seconds 2
 check "a file for a trace viewer" vellum trace cli --perfetto /tmp/p.json
 check "which begins and ends as it must" sh -c 'head -1 /tmp/p.json | grep -q traceEvents && tail -1 /tmp/p.json | grep -q "^]}"'
 check "top" finds '"name":"cli"' vellum top --rounds 1 --json
-check "what it stands at" finds 'exit, (reason|code)' vellum explain cli
+check "what it stands at" finds '(exit, reason|VMEXIT, code)' vellum explain cli
 check "the same from a saved look" sh -c 'vellum vmcs cli --json >/tmp/v.json && vellum explain --state /tmp/v.json; [ $? -le 1 ]'
 check "top without a terminal has no escapes" not finds "$(printf '\033')" vellum top --rounds 1
 check "set a register" vellum set cli rbx=0x77
