@@ -24,6 +24,7 @@ struct backend_caps {
 	bool nmi_window;	  /* NMI blocking is virtualised */
 	bool tsc_scaling;
 	bool xsaves, rdtscp, invpcid; /* usable by the guest */
+	bool fast_strings;	  /* REP MOVS and REP STOS take no step per element */
 };
 
 /* Second-level page-table format: the one walker in mem/ works from it. */

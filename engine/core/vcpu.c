@@ -111,7 +111,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 		v->xcr0 = 1;
 		v->xss = 0;
 		v->mtrr_deftype = 0;
-		v->misc_enable = MISC_ENABLE_FAST_STRINGS;
+		v->misc_enable = backend_caps.fast_strings ? MISC_ENABLE_FAST_STRINGS : 0;
 		v->tsc_aux = v->spec_ctrl = v->tsc_adjust = 0;
 		v->star = v->lstar = v->cstar = v->sfmask = 0;
 		v->kernel_gs_base = 0;

@@ -127,6 +127,7 @@ static void read_features(const u32 leaf[4], struct backend_caps *caps)
 		.s2_accessed_dirty = true,
 		.tpr_virtual = true,
 		.nmi_window = true,
+		.fast_strings = true,
 	};
 	cpuid(0x80000001, 0, r);
 	caps->s2_1g = r[3] & L81_EDX_1G;

@@ -42,6 +42,7 @@ static int probe(struct backend_caps *caps, const char **why)
 		.xsaves = vmx_have(VMX_HAVE_XSAVES),
 		.rdtscp = vmx_have(VMX_HAVE_RDTSCP),
 		.invpcid = vmx_have(VMX_HAVE_INVPCID),
+		.fast_strings = rdmsr(MSR_MISC_ENABLE) & MISC_ENABLE_FAST_STRINGS,
 	};
 	return 0;
 }

@@ -178,6 +178,4 @@ void vmx_vcpu_reset(struct vcpu *v, bool init)
 	if (init)
 		return;
 	reset_msrs(x);
-	/* A guest that trusts fast strings where there are none is slow. */
-	v->misc_enable = rdmsr(MSR_MISC_ENABLE) & MISC_ENABLE_FAST_STRINGS;
 }

@@ -16,6 +16,7 @@
 #define L1_ECX_OSXSAVE		BIT(27)
 #define L1_ECX_HYPERVISOR	BIT(31)
 #define L1_EDX_APIC		BIT(9)
+#define L7_EBX_ERMS		BIT(9)
 #define L7_EBX_INVPCID		BIT(10)
 #define L7_ECX_RDPID		BIT(22)
 #define LD1_EAX_XSAVES		BIT(3)
@@ -80,6 +81,12 @@ static void mask_leaf_7(struct cpuid_leaf *l)
 	l->edx = 0;
 	if (!backend_caps.invpcid)
 		l->ebx &= ~(u32)L7_EBX_INVPCID;
+	/*
+	 * CPUID has it whether fast strings are on or not. A guest that trusts it
+	 * where they are off clears and copies its memory byte by byte.
+	 */
+	if (!backend_caps.fast_strings)
+		l->ebx &= ~(u32)L7_EBX_ERMS;
 	if (!backend_caps.rdtscp)
 		l->ecx &= ~(u32)L7_ECX_RDPID;
 }

@@ -388,6 +388,44 @@ static void test_cpuid_of_the_other_vendor(void **state)
 	assert_int_equal(v->gpr[GPR_RAX], 0);
 }
 
+static u32 offered_leaf_7(void)
+{
+	struct cpuid_leaf out[CPUID_MAX];
+	int i, n = x86_supported_cpuid(out, COUNT_OF(out));
+
+	for (i = 0; i < n; i++)
+		if (out[i].function == 7 && out[i].index == 0)
+			return out[i].ebx;
+	return 0;
+}
+
+/* ERMS is offered where strings are fast, though CPUID always has it. */
+static void test_erms_needs_fast_strings(void **state)
+{
+	(void)state;
+	sim_set_cpuid(0, 0, 0xd, 0x756e6547, 0x6c65746e, 0x49656e69);
+	sim_set_cpuid(7, 0, 0, BIT(9) | BIT(7), 0, 0);
+	backend_caps.fast_strings = true;
+	assert_int_equal(offered_leaf_7(), BIT(9) | BIT(7));
+	backend_caps.fast_strings = false;
+	assert_int_equal(offered_leaf_7(), BIT(7));
+}
+
+static void test_misc_enable_tells_fast_strings(void **state)
+{
+	u64 val;
+
+	(void)state;
+	backend_caps.fast_strings = true;
+	vcpu_reset(v, false);
+	OK(x86_get_msr(v, MSR_MISC_ENABLE, &val, false));
+	assert_int_equal(val & 1, 1);
+	backend_caps.fast_strings = false;
+	vcpu_reset(v, false);
+	OK(x86_get_msr(v, MSR_MISC_ENABLE, &val, false));
+	assert_int_equal(val & 1, 0);
+}
+
 static void test_without_cpuid(void **state)
 {
 	(void)state;
@@ -456,6 +494,7 @@ int main(void)
 		T(test_cr8), T(test_xsetbv), T(test_xsetbv_exit), T(test_debug_registers),
 		T(test_general_detect), T(test_msr_rules), T(test_msr_exits), T(test_tsc),
 		I(test_apic_base), T(test_cpuid), T(test_cpuid_of_the_other_vendor),
+		T(test_erms_needs_fast_strings), T(test_misc_enable_tells_fast_strings),
 		T(test_without_cpuid), T(test_either_hypercall),
 	};
 
