@@ -247,8 +247,12 @@ static void measure_irq(const char *name, void (*op)(void))
 
 	measure(name, op);
 	if (!only_row[0] && irqs_taken - before != ROUNDS * (LOOPS + 1)) {
-		put_text("error: lost interrupts in ");
+		put_text("error: ");
 		put_text(name);
+		put_text(" took ");
+		put_number(irqs_taken - before);
+		put_text(" interrupts of ");
+		put_number(ROUNDS * (LOOPS + 1));
 		put_text("\n");
 		out8(0xf4, 3);
 	}
