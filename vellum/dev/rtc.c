@@ -128,7 +128,13 @@ static void update_irq(struct rtc *r)
 	bool pending = b & c & (C_PF | C_AF | C_UF);
 
 	r->ram[RTC_C] = pending ? c | C_IRQF : c & (uint8_t)~C_IRQF;
-	irq_set(&r->irq, pending);
+	irq_set(&r->irq, pending && !r->cut);
+}
+
+void rtc_cut(struct rtc *r, bool cut)
+{
+	r->cut = cut;
+	update_irq(r);
 }
 
 static uint64_t period_ns(const struct rtc *r)
@@ -154,19 +160,57 @@ static bool period_ended(struct rtc *r)
 	return now != was;
 }
 
-static bool alarm_hits(const struct rtc *r, uint8_t alarm, uint8_t now)
+static bool alarm_hits(uint8_t alarm, uint8_t now)
 {
-	(void)r;
 	return (alarm & ALARM_ANY) == ALARM_ANY || alarm == now;
+}
+
+#define DAY	86400
+
+/* Has the alarm's time come in the @n seconds that end with @now? */
+static bool alarm_passed(const struct rtc *r, int64_t now, int64_t n)
+{
+	int today = (int)((now % DAY + DAY) % DAY), h, m, s;
+
+	for (h = 0; h < 24; h++) {
+		if (!alarm_hits(r->ram[RTC_HOURS_ALARM], encode_hour(r, h)))
+			continue;
+		for (m = 0; m < 60; m++) {
+			if (!alarm_hits(r->ram[RTC_MINUTES_ALARM], encode(r, m)))
+				continue;
+			for (s = 0; s < 60; s++) {
+				int ago = today - (h * 60 + m) * 60 - s;
+
+				if (alarm_hits(r->ram[RTC_SECONDS_ALARM],
+					       encode(r, s)) &&
+				    (ago + DAY) % DAY < n)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* For those who poll, UF and AF follow from the time that has passed. */
+static void catch_up(struct rtc *r)
+{
+	int64_t now = guest_seconds(r);
+
+	if (now != r->polled && !(r->ram[RTC_B] & B_SET)) {
+		r->ram[RTC_C] |= C_UF;
+		if (now > r->polled && alarm_passed(r, now, now - r->polled))
+			r->ram[RTC_C] |= C_AF;
+	}
+	r->polled = now;
 }
 
 static void second_passed(struct rtc *r)
 {
 	put_time(r, guest_seconds(r));
 	r->ram[RTC_C] |= C_UF;
-	if (alarm_hits(r, r->ram[RTC_SECONDS_ALARM], r->ram[RTC_SECONDS]) &&
-	    alarm_hits(r, r->ram[RTC_MINUTES_ALARM], r->ram[RTC_MINUTES]) &&
-	    alarm_hits(r, r->ram[RTC_HOURS_ALARM], r->ram[RTC_HOURS]))
+	if (alarm_hits(r->ram[RTC_SECONDS_ALARM], r->ram[RTC_SECONDS]) &&
+	    alarm_hits(r->ram[RTC_MINUTES_ALARM], r->ram[RTC_MINUTES]) &&
+	    alarm_hits(r->ram[RTC_HOURS_ALARM], r->ram[RTC_HOURS]))
 		r->ram[RTC_C] |= C_AF;
 }
 
@@ -222,15 +266,12 @@ static uint8_t read_a(const struct rtc *r)
 	return r->ram[RTC_A];
 }
 
-/* Reading clears it.  UF for those who poll follows from the time. */
+/* Reading clears it. */
 static uint8_t read_c(struct rtc *r)
 {
-	int64_t now = guest_seconds(r);
 	uint8_t v;
 
-	if (now != r->polled && !(r->ram[RTC_B] & B_SET))
-		r->ram[RTC_C] |= C_UF;
-	r->polled = now;
+	catch_up(r);
 	if (period_ended(r) && !(r->ram[RTC_B] & B_PIE))
 		r->ram[RTC_C] |= C_PF;
 	update_irq(r);
@@ -263,6 +304,7 @@ static void set_clock(struct rtc *r)
 {
 	r->offset_s = (int64_t)get_time(r) -
 		      (int64_t)(now_ns(r) / NS_PER_S);
+	r->polled = guest_seconds(r);	/* a jump is no time that passes */
 }
 
 static void write_b(struct rtc *r, uint8_t v)
@@ -270,8 +312,10 @@ static void write_b(struct rtc *r, uint8_t v)
 	bool was_set = r->ram[RTC_B] & B_SET;
 
 	/* Stopped: the bytes stay as they are and can be written. */
-	if (!was_set && (v & B_SET))
+	if (!was_set && (v & B_SET)) {
+		catch_up(r);
 		put_time(r, guest_seconds(r));
+	}
 	if (v & B_SET)
 		v &= (uint8_t)~B_UIE;
 	if (was_set && !(v & B_SET))
@@ -292,6 +336,10 @@ static void write_byte(struct rtc *r, uint8_t i, uint8_t v)
 		break;
 	case RTC_C: case RTC_D:
 		return;		/* read-only */
+	case RTC_SECONDS_ALARM: case RTC_MINUTES_ALARM: case RTC_HOURS_ALARM:
+		catch_up(r);	/* by the alarm that was */
+		r->ram[i] = v;
+		break;
 	case RTC_SECONDS: case RTC_MINUTES: case RTC_HOURS:
 	case RTC_WEEKDAY: case RTC_DAY: case RTC_MONTH: case RTC_YEAR:
 	case RTC_CENTURY:
@@ -299,6 +347,7 @@ static void write_byte(struct rtc *r, uint8_t i, uint8_t v)
 			r->ram[i] = v;
 			break;
 		}
+		catch_up(r);
 		put_time(r, guest_seconds(r));
 		r->ram[i] = v;
 		set_clock(r);

@@ -8,6 +8,7 @@
 #ifndef VELLUM_DEV_RTC_H
 #define VELLUM_DEV_RTC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../bus.h"
@@ -21,6 +22,7 @@
 
 struct rtc {
 	struct irq_line irq;
+	bool cut;		/* the HPET has its line */
 	/* ns since 1970 UTC; a seam for tests.  NULL = the host's clock. */
 	uint64_t (*now)(void);
 	struct ev_timer timer;
@@ -38,6 +40,8 @@ extern const struct bus_ops rtc_ops;
 
 int rtc_init(struct rtc *r, struct evloop *loop);
 void rtc_fini(struct rtc *r);
+/* Takes the interrupt line away, or gives it back; flags go on either way. */
+void rtc_cut(struct rtc *r, bool cut);
 /* Power-on: @low and @high are bytes of RAM below and above 4 GiB. */
 void rtc_reset(struct rtc *r, uint64_t low, uint64_t high);
 

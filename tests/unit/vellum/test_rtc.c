@@ -229,6 +229,54 @@ static void test_periodic_flag_can_be_polled(void **state)
 	assert_true(g->r.timer.deadline == EV_NEVER);
 }
 
+static void test_alarm_flag_can_be_polled(void **state)
+{
+	struct rig *g = *state;
+
+	wr(g, 1, 0x00);			/* :00 of any minute */
+	wr(g, 3, 0xff);
+	wr(g, 5, 0xff);
+	rd(g, 12);
+	the_time += NS;			/* 59 */
+	assert_int_equal(rd(g, 12) & 0x30, 0x10);
+	the_time += 3 * NS;		/* 00 came between */
+	assert_int_equal(rd(g, 12) & 0x30, 0x30);
+	assert_int_equal(rd(g, 12) & 0x30, 0);
+	assert_false(the_level);
+	assert_true(g->r.timer.deadline == EV_NEVER);
+	/* What an alarm would have been is not its affair later. */
+	the_time += 10 * NS;		/* 00:00:12 */
+	wr(g, 1, 0x05);
+	assert_int_equal(rd(g, 12) & 0x20, 0);
+	/* Once a day, midnight between; and a jump of the clock is no time. */
+	wr(g, 1, 0x58);
+	wr(g, 3, 0x59);
+	wr(g, 5, 0x23);
+	rd(g, 12);
+	the_time += 86000 * NS;
+	assert_int_equal(rd(g, 12) & 0x20, 0);
+	the_time += 400 * NS;
+	assert_int_equal(rd(g, 12) & 0x20, 0x20);
+	the_time += 86400 * NS;
+	assert_int_equal(rd(g, 12) & 0x20, 0x20);
+	wr(g, 4, 0x22);
+	assert_int_equal(rd(g, 12) & 0x20, 0);
+}
+
+static void test_line_can_be_cut(void **state)
+{
+	struct rig *g = *state;
+
+	rtc_cut(&g->r, true);
+	wr(g, 11, 0x42);
+	g->r.next_periodic = 0;
+	g->r.timer.fire(g->r.timer.opaque);
+	assert_false(the_level);
+	rtc_cut(&g->r, false);
+	assert_true(the_level);
+	assert_int_equal(rd(g, 12) & 0xc0, 0xc0);
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -240,6 +288,7 @@ int main(void)
 		T(test_update_interrupt_and_c), T(test_alarm),
 		T(test_periodic),
 		T(test_periodic_flag_can_be_polled),
+		T(test_alarm_flag_can_be_polled), T(test_line_can_be_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
