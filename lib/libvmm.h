@@ -100,6 +100,8 @@ int vmm_vm_move_memory(struct vmm_vm *vm, uint32_t slot, uint64_t gpa,
 /* In-kernel LAPICs, IOAPIC, PICs and PIT; the places VT-x needs for its own. */
 int vmm_vm_create_irqchip(struct vmm_vm *vm, struct vmm_error *e);
 int vmm_vm_create_pit(struct vmm_vm *vm, struct vmm_error *e);
+/* The PIT counts on, but raises no interrupt: an HPET does.  0 or -errno. */
+int vmm_vm_pit_silent(struct vmm_vm *vm, bool on);
 int vmm_vm_set_tss_addr(struct vmm_vm *vm, uint32_t gpa, struct vmm_error *e);
 int vmm_vm_set_identity_map_addr(struct vmm_vm *vm, uint64_t gpa,
 				 struct vmm_error *e);

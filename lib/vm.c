@@ -97,6 +97,18 @@ int vmm_vm_create_pit(struct vmm_vm *vm, struct vmm_error *e)
 	return 0;
 }
 
+int vmm_vm_pit_silent(struct vmm_vm *vm, bool on)
+{
+	struct kvm_pit_state2 s;
+
+	if (ioctl(vm->fd, KVM_GET_PIT2, &s))
+		return -errno;
+	if (on == !!(s.flags & KVM_PIT_FLAGS_HPET_LEGACY))
+		return 0;
+	s.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
+	return ioctl(vm->fd, KVM_SET_PIT2, &s) ? -errno : 0;
+}
+
 int vmm_vm_set_tss_addr(struct vmm_vm *vm, uint32_t gpa, struct vmm_error *e)
 {
 	if (!vmm_vm_cap(vm, KVM_CAP_SET_TSS_ADDR))

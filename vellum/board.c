@@ -34,6 +34,15 @@ static void set_hpet(void *opaque, unsigned int gsi, bool level)
 	machine_set_gsi(opaque, gsi, GSI_FROM_HPET, level);
 }
 
+/* The timers that the HPET replaces fall silent, or are heard again. */
+static void cut_legacy(void *opaque, bool on)
+{
+	struct machine *m = opaque;
+
+	rtc_cut(&m->rtc, on);
+	failed(m, "KVM_SET_PIT2", vmm_vm_pit_silent(&m->vm, on));
+}
+
 static void message(void *opaque, uint64_t address, uint32_t data)
 {
 	struct machine *m = opaque;
@@ -294,6 +303,7 @@ int board_add(struct machine *m, struct vmm_error *e)
 	isa_reset(&b->isa);
 	b->hpet.set_gsi = set_hpet;
 	b->hpet.message = message;
+	b->hpet.legacy = cut_legacy;
 	b->hpet.opaque = m;
 	b->q35.set_pam = set_pam;
 	b->q35.set_gsi = set_pirq;
@@ -310,6 +320,9 @@ int board_add(struct machine *m, struct vmm_error *e)
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the board's devices do not fit onto the buses");
 	hpet_reset(&b->hpet);
+	/* An earlier program may have left a named VM with the HPET in charge. */
+	if (m->cfg->name)
+		cut_legacy(m, false);
 	return m->cfg->rom ? add_contents(m, e) : 0;
 }
 

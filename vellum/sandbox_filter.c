@@ -59,6 +59,8 @@ static const struct allowed allowed[] = {
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_SREGS) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IRQ_LINE) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_SIGNAL_MSI) },
+	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_PIT2) },
+	{ SCMP_SYS(ioctl), V, IS(1, KVM_SET_PIT2) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_SET_GSI_ROUTING) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IRQFD) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IOEVENTFD) },

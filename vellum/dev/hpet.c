@@ -12,6 +12,7 @@
 enum { T_CONFIG = 0, T_COMPARATOR = 8, T_MESSAGE = 16 };
 
 #define CONFIG_ENABLE		1u
+#define CONFIG_LEGACY		2u
 #define PERIOD_FS		10000000ull	/* 10 ns */
 #define NS_PER_TICK		10u
 
@@ -47,6 +48,27 @@ static uint64_t counter(const struct hpet *h)
 {
 	return running(h) ? (now_ns(h) - h->base) / NS_PER_TICK :
 			    h->stopped_at;
+}
+
+/*
+ * Legacy replacement: whatever timers 0 and 1 say, their interrupts are those of
+ * the PIT and of the RTC.
+ */
+static bool is_legacy(const struct hpet *h, unsigned int i)
+{
+	return h->config & CONFIG_LEGACY && i < 2;
+}
+
+static unsigned int line_of(const struct hpet *h, unsigned int i)
+{
+	if (is_legacy(h, i))
+		return i ? HPET_LEGACY_RTC : HPET_LEGACY_PIT;
+	return (h->t[i].config & T_ROUTE) >> T_ROUTE_SHIFT;
+}
+
+static bool by_message(const struct hpet *h, unsigned int i)
+{
+	return h->t[i].config & T_BY_MESSAGE && !is_legacy(h, i);
 }
 
 /* How many ticks from @now until the comparator matches, never 0. */
@@ -93,8 +115,8 @@ static void update_lines(struct hpet *h)
 		uint64_t c = h->t[i].config;
 
 		if (h->status & 1u << i && c & T_ENABLE && c & T_LEVEL &&
-		    !(c & T_BY_MESSAGE))
-			lines |= 1u << ((c & T_ROUTE) >> T_ROUTE_SHIFT);
+		    !by_message(h, i))
+			lines |= 1u << line_of(h, i);
 	}
 	changed = lines ^ h->lines;
 	h->lines = lines;
@@ -106,13 +128,13 @@ static void update_lines(struct hpet *h)
 static void interrupt(struct hpet *h, unsigned int i)
 {
 	struct hpet_timer *t = &h->t[i];
-	unsigned int gsi = (t->config & T_ROUTE) >> T_ROUTE_SHIFT;
+	unsigned int gsi = line_of(h, i);
 
 	if (t->config & T_LEVEL)
 		h->status |= 1u << i;
 	if (!(t->config & T_ENABLE))
 		return;
-	if (t->config & T_BY_MESSAGE) {
+	if (by_message(h, i)) {
 		h->message(h->opaque, t->message >> 32, (uint32_t)t->message);
 	} else if (t->config & T_LEVEL) {
 		update_lines(h);
@@ -190,6 +212,12 @@ static uint64_t hpet_read(void *dev, uint64_t offset, unsigned int size)
 	return read_reg(dev, (unsigned int)offset & ~7u) >> 8 * (offset & 7);
 }
 
+static void set_legacy(struct hpet *h, bool on)
+{
+	if (on != !!(h->config & CONFIG_LEGACY) && h->legacy)
+		h->legacy(h->opaque, on);
+}
+
 static void set_config(struct hpet *h, uint64_t v)
 {
 	unsigned int i;
@@ -198,7 +226,9 @@ static void set_config(struct hpet *h, uint64_t v)
 		h->stopped_at = counter(h);
 	else if (!running(h) && v & CONFIG_ENABLE)
 		h->base = now_ns(h) - h->stopped_at * NS_PER_TICK;
-	h->config = v & CONFIG_ENABLE;
+	set_legacy(h, v & CONFIG_LEGACY);
+	h->config = v & (CONFIG_ENABLE | CONFIG_LEGACY);
+	update_lines(h);
 	for (i = 0; i < HPET_TIMERS; i++)
 		arm(h, &h->t[i]);
 }
@@ -293,6 +323,7 @@ void hpet_fini(struct hpet *h)
 
 void hpet_reset(struct hpet *h)
 {
+	set_legacy(h, false);
 	h->config = h->status = h->stopped_at = h->base = 0;
 	memset(h->t, 0, sizeof(h->t));
 	update_lines(h);

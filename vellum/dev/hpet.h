@@ -2,7 +2,8 @@
 /*
  * High-precision event timers (IA-PC HPET Specification 1.0a): a 64-bit
  * counter of 100 MHz and three comparators, each one-shot or periodic, edge,
- * level or by message.  No legacy replacement: the PIT is in the kernel.
+ * level or by message.  With legacy replacement the first two take the places
+ * of the PIT and the RTC, whose interrupts the board cuts off then.
  */
 #ifndef VELLUM_DEV_HPET_H
 #define VELLUM_DEV_HPET_H
@@ -16,7 +17,9 @@
 #define HPET_ADDRESS	0xfed00000u
 #define HPET_SIZE	0x400u
 #define HPET_TIMERS	3u
-#define HPET_ID		0x80862201u	/* low half of the capabilities */
+#define HPET_LEGACY_PIT	0u	/* GSIs of what is replaced */
+#define HPET_LEGACY_RTC	8u
+#define HPET_ID		0x8086a201u	/* low half of the capabilities */
 
 struct hpet_timer {
 	uint64_t config, comparator, period, message;
@@ -27,6 +30,8 @@ struct hpet_timer {
 struct hpet {
 	void (*set_gsi)(void *opaque, unsigned int gsi, bool level);
 	void (*message)(void *opaque, uint64_t address, uint32_t data);
+	/* Legacy replacement: the PIT and the RTC are to be silent (on). */
+	void (*legacy)(void *opaque, bool on);
 	void *opaque;
 	uint64_t (*now)(void);		/* ns; NULL = ev_now */
 

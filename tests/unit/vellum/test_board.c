@@ -290,6 +290,76 @@ static void test_hpet(void **state)
 	ev_fini(&loop);
 }
 
+static uint32_t gsis;		/* raised, one bit each */
+static int messages, silenced = -1;
+static void on_line(void *o, unsigned int gsi, bool level)
+{
+	(void)o;
+	gsis |= (uint32_t)level << gsi;
+}
+static void on_message(void *o, uint64_t address, uint32_t data)
+{
+	(void)o, (void)address, (void)data;
+	messages++;
+}
+static void on_legacy(void *o, bool on) { (void)o; silenced = on; }
+
+/* One tick of timer @i, which then says where its interrupt went. */
+static void hpet_match(struct hpet *h, unsigned int i, uint32_t config)
+{
+	const struct bus_ops *o = &hpet_ops;
+	unsigned int at = 0x100 + 0x20 * i;
+
+	gsis = messages = 0;
+	o->write(h, at, 4, config);
+	o->write(h, at + 8, 8, o->read(h, 0xf0, 8) + 100);
+	hpet_now += 2000;
+	h->timer.fire(h->timer.opaque);
+}
+
+static void test_hpet_replaces_pit_and_rtc(void **state)
+{
+	struct vmm_error e;
+	struct evloop loop;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct hpet h = { .set_gsi = on_line, .message = on_message,
+			  .legacy = on_legacy, .now = now };
+	const struct bus_ops *o = &hpet_ops;
+
+	(void)state;
+	assert_int_equal(ev_init(&loop, &lock, &e), 0);
+	assert_int_equal(hpet_init(&h, &loop), 0);
+	hpet_reset(&h);
+	hpet_now = ev_now();
+	assert_int_equal(o->read(&h, 0, 4) & 0x8000, 0x8000);
+	o->write(&h, 0x10, 4, 1);
+	hpet_match(&h, 0, 17u << 9 | 4);
+	assert_int_equal(gsis, 1u << 17);
+	assert_int_equal(silenced, -1);
+	o->write(&h, 0x10, 4, 3);
+	assert_int_equal(silenced, 1);
+	assert_int_equal(o->read(&h, 0x10, 4), 3);
+	hpet_match(&h, 0, 17u << 9 | 4);
+	assert_int_equal(gsis, 1u << 0);
+	hpet_match(&h, 1, 0x4000 | 17u << 9 | 4);	/* messages neither */
+	assert_int_equal(gsis, 1u << 8);
+	assert_int_equal(messages, 0);
+	hpet_match(&h, 2, 18u << 9 | 4);		/* not one of the two */
+	assert_int_equal(gsis, 1u << 18);
+	/* A line that is up moves with the mode. */
+	hpet_match(&h, 0, 17u << 9 | 4 | 2);
+	assert_int_equal(h.lines, 1u << 0);
+	o->write(&h, 0x10, 4, 1);
+	assert_int_equal(h.lines, 1u << 17);
+	assert_int_equal(silenced, 0);
+	o->write(&h, 0x10, 4, 2);			/* with the counter stopped too */
+	assert_int_equal(silenced, 1);
+	hpet_reset(&h);
+	assert_int_equal(silenced, 0);
+	hpet_fini(&h);
+	ev_fini(&loop);
+}
+
 /* ---- keyboard ---- */
 
 static bool irq1;
@@ -421,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_flash),
 		cmocka_unit_test(test_flash_saves),
 		cmocka_unit_test(test_hpet),
+		cmocka_unit_test(test_hpet_replaces_pit_and_rtc),
 		cmocka_unit_test(test_keyboard),
 		cmocka_unit_test(test_keyboard_commands),
 		cmocka_unit_test(test_dma_registers),

@@ -86,6 +86,7 @@ static const struct call calls[] = {
 	{ "pread64", M, SYS_pread64, { -1 } },
 	{ "ioctl KVM_RUN", M | V, SYS_ioctl, { -1, KVM_RUN } },
 	{ "ioctl KVM_IRQ_LINE", M | V, SYS_ioctl, { -1, KVM_IRQ_LINE } },
+	{ "ioctl KVM_SET_PIT2", M | V, SYS_ioctl, { -1, KVM_SET_PIT2 } },
 	{ "eventfd2", M | V, SYS_eventfd2, { 0, -1 } },
 	{ "pwrite64", M | V, SYS_pwrite64, { -1 } },
 	{ "epoll_wait", M | D, SYS_epoll_wait, { -1 } },
