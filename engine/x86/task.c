@@ -465,8 +465,9 @@ static void enter_new(struct task *t)
 	backend->set_shadow(v, 0);
 	backend->set_seg(v, SEG_TR, &t->new);
 	vcpu_request(v, REQ_TLB | REQ_EVENT);
+	/* Where there was no event, what it had with it is an older one's. */
 	if (load_registers(t) && load_segments(t) && check_eip(t) &&
-	    (!e.has_error || push_error(t, e.error)))
+	    (!e.type || !e.has_error || push_error(t, e.error)))
 		debug_trap(t);
 }
 

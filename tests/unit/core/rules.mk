@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the run loop and of what exits mean: the whole neutral engine on a
 # scripted back end.
-UNIT_CORE_NAMES := core/run core/event core/life x86/paging x86/registers x86/mmio x86/real
+UNIT_CORE_NAMES := core/run core/event core/life x86/paging x86/registers x86/mmio x86/real x86/task
 UNIT_CORE_TESTS := $(foreach n,$(UNIT_CORE_NAMES),$(BUILD)/tests/unit-$(subst /,-,$(n)))
 UNIT_CORE_SOURCES := $(wildcard engine/core/*.c engine/x86/*.c engine/mem/*.c engine/irq/*.c \
 	engine/emul/*.c) host/sim/host.c host/sim/insn.c tests/unit/core/fixture.c
