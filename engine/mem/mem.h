@@ -59,7 +59,7 @@ void mem_destroy(struct vm *vm);	/* no vCPU runs any more */
 int mem_set_slot(struct vm *vm, unsigned id, const struct mem_slot *slot);
 
 /*
- * Moves the engine's own page. ERR_INVAL alignment or address limits, ERR_EXIST in
+ * Moves the engine's own page. ERR_INVAL alignment or not below 4 GiB, ERR_EXIST in
  * the middle of a slot.
  */
 int mem_set_own_page(struct vm *vm, u64 gpa);

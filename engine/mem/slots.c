@@ -117,7 +117,8 @@ int mem_set_own_page(struct vm *vm, u64 gpa)
 	struct mem *m = &vm->mem;
 	int rc = 0;
 
-	if ((gpa & PG_OFFSET_MASK) || gpa >= GPA_LIMIT)
+	/* CR3 of a guest without long mode has to reach it. */
+	if ((gpa & PG_OFFSET_MASK) || gpa >> 32)
 		return ERR_INVAL;
 	host_lock(&m->lock);
 	if (m->own_page && find_slot(m, gpa))

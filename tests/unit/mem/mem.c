@@ -760,6 +760,8 @@ static void test_own_page(void **state)
 	(void)state;
 	vm->mem.own_page = host_page_alloc(false);
 	assert_int_equal(mem_set_own_page(vm, OWN(2) + 8), ERR_INVAL);
+	assert_int_equal(mem_set_own_page(vm, 1ull << 32), ERR_INVAL);
+	assert_int_equal(mem_set_own_page(vm, ~PG_OFFSET_MASK), ERR_INVAL);
 	assert_int_equal(mem_set_own_page(vm, OWN(2)), 0);
 	assert_int_equal(mem_set_slot(vm, 0, &over), ERR_EXIST);
 	assert_int_equal(mem_set_slot(vm, 0, &beside), 0);
