@@ -5,6 +5,7 @@
 #include "../core/backend.h"
 #include "../core/regs.h"
 #include "../core/vm.h"
+#include "exits.h"
 
 #define PTE_P	BIT(0)
 #define PTE_W	BIT(1)
@@ -72,9 +73,28 @@ static int mark(struct vcpu *v, u64 at, u64 old, u64 bits, unsigned size)
 	return mem_cmpxchg(v->vm, gphys(at), old, old | bits, size) < 0 ? ERR_NXIO : 0;
 }
 
-static u64 reserved_bits(const struct walk *w)
+/*
+ * SDM3 "Paging", the formats of entries. Of PAE's PDPTEs the CPU has its own copies,
+ * which it judged when it loaded them.
+ */
+static bool has_reserved_bits(struct vcpu *v, const struct walk *w, u64 entry,
+			      unsigned level, bool leaf)
 {
-	return w->entry_size == 8 && !w->nx ? PTE_NX : 0;
+	u64 reserved = w->entry_size == 8 && !w->nx ? PTE_NX : 0;
+
+	if (w->entry_size == 4) {
+		reserved = leaf && level == 2 ? BIT(21) : 0;
+	} else if (leaf && level > 1) {
+		reserved |= level == 2 ? BITS(20, 13) : BITS(29, 13);
+	} else if (level > 3) {
+		reserved |= PTE_PS;
+	}
+	if (w->levels == 3 && level < 3)
+		reserved |= BITS(62, 52);
+	/* Rare enough not to look up the width of addresses each time. */
+	if (w->entry_size == 8 && UNLIKELY(entry & BITS(51, 32)) && x86_phys_bits(v) < 52)
+		reserved |= BITS(51, x86_phys_bits(v));
+	return entry & reserved;
 }
 
 static u32 fault_code(const struct walk *w, u32 access, u32 cause)
@@ -121,7 +141,7 @@ static int walk_tables(struct vcpu *v, const struct walk *w, u64 la, u32 access,
 			return ERR_FAULT;
 		}
 		leaf = level == 1 || (level <= 3 && !pdpte && (entry & PTE_PS) && w->pse);
-		if ((entry & reserved_bits(w)) || (level > 3 && (entry & PTE_PS))) {
+		if (!pdpte && has_reserved_bits(v, w, entry, level, leaf)) {
 			*error = fault_code(w, access, PF_P | PF_RSVD);
 			return ERR_FAULT;
 		}

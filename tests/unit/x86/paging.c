@@ -110,6 +110,36 @@ static void test_large_pages(void **state)
 	FAULTS(LA, 0, PF_P | PF_RSVD);
 }
 
+static void addresses_of_36_bits(void)
+{
+	struct cpuid_leaf leaf = { .function = 0x80000008, .eax = 36 };
+
+	assert_int_equal(vcpu_set_cpuid(v, &leaf, 1), 0);
+}
+
+static void test_reserved_bits(void **state)
+{
+	(void)state;
+	four_levels(0);
+	put64(TOP + 0x2000 + 8 * 3, 0x40000000 | P | W | U | PS | BIT(13));
+	FAULTS(LA, PF_W, PF_P | PF_W | PF_RSVD);
+	put64(TOP + 0x2000 + 8 * 3, 0x40000000 | P | W | U | PS | BIT(12));	/* PAT */
+	assert_int_equal(walk(LA, 0), 0);
+	GOES_TO(0x40004000);
+	put64(TOP + 0x1000 + 8 * 2, 0x80000000 | P | W | U | PS | BIT(29));
+	FAULTS(LA, 0, PF_P | PF_RSVD);
+	/* Addresses wider than CPUID says; ignored bits stay ignored. */
+	four_levels(BIT(36) | P | W | U);
+	assert_int_equal(walk(LA, 0), 0);
+	addresses_of_36_bits();
+	FAULTS(LA, PF_U, PF_P | PF_U | PF_RSVD);
+	four_levels(BIT(35) | P | W | U | BIT(58));
+	assert_int_equal(walk(LA, 0), 0);
+	GOES_TO(BIT(35));
+	put64(TOP + 8, (TOP + 0x1000) | P | W | U | BIT(51));
+	FAULTS(LA, 0, PF_P | PF_RSVD);
+}
+
 /* SDM3 "Determination of Access Rights", user mode. */
 static void test_user_rights(void **state)
 {
@@ -206,6 +236,9 @@ static void test_pae(void **state)
 	assert_int_equal(walk(LA_PAE + 5, 0), 0);
 	GOES_TO(0x204005);
 	FAULTS(3ull << 30, PF_W, PF_W);
+	/* Bits that long mode ignores are reserved here. */
+	pae(0xabc000 | P | W | U | BIT(52));
+	FAULTS(LA_PAE, 0, PF_P | PF_RSVD);
 }
 
 static void put32(u64 gpa, u32 val)
@@ -239,6 +272,8 @@ static void test_32_bits(void **state)
 	v->cr4 = CR4_PSE;
 	assert_int_equal(walk(LA_32 + 9, 0), 0);
 	GOES_TO(0x3ffc06009);
+	put32(TOP + 4 * 5, 0x400000 | BIT(21) | P | W | U | PS);
+	FAULTS(LA_32, 0, PF_P | PF_RSVD);
 }
 
 static void test_tables_outside_of_memory(void **state)
@@ -282,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_no_paging), T(test_four_levels), T(test_marks), T(test_large_pages),
+		T(test_reserved_bits),
 		T(test_user_rights), T(test_supervisor_rights), T(test_no_execute),
 		T(test_five_levels), T(test_pae), T(test_32_bits),
 		T(test_tables_outside_of_memory), T(test_entries),
