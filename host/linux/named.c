@@ -2,8 +2,10 @@
 /*
  * VMs with a name: a registry, a node for each, and whose they are.
  *
- * Locks: `registry` guards the lists, the users' sums and the nodes; taken before
- * host_vm.lock, and for charging inside it (charge_lock).
+ * Locks: `registry` guards the lists, the users' sums and the nodes. It is everybody's:
+ * who holds it neither touches user memory nor waits for a VM's lock or a vCPU, which
+ * that VM's owner can hold for as long as he likes. Charging is inside host_vm.lock
+ * (charge_lock).
  */
 #include <linux/cdev.h>
 #include <linux/ctype.h>
@@ -254,11 +256,9 @@ static void kick_all(struct host_vm *h, u64 request)
 {
 	struct host_vcpu *c;
 
-	mutex_lock(&h->lock);
-	for (c = h->vcpus; c; c = c->next)
-		if (c->v)
+	for (c = first_vcpu(h); c; c = c->next)
+		if (vcpu_made(c))
 			vcpu_kick(c->v, request);
-	mutex_unlock(&h->lock);
 }
 
 static long pause(struct named_file *f, unsigned long how)
@@ -278,13 +278,13 @@ static long pause(struct named_file *f, unsigned long how)
 	}
 	spin_unlock(&n->pause_lock);
 	/* Who can have a vCPU for a moment knows that it is not in the guest. */
-	mutex_lock(&f->vm->lock);
-	for (c = f->vm->vcpus; c && !rc; c = c->next) {
-		rc = c->v ? vcpu_lock(c) : 0;
-		if (c->v && !rc)
+	for (c = first_vcpu(f->vm); c && !rc; c = c->next) {
+		if (!vcpu_made(c))
+			continue;
+		rc = vcpu_lock(c);
+		if (!rc)
 			vcpu_unlock(c);
 	}
-	mutex_unlock(&f->vm->lock);
 	return rc;
 }
 
@@ -510,6 +510,7 @@ long named_destroy(void __user *arg)
 static void describe(struct named *n, struct vmm_list_entry *e)
 {
 	struct host_vcpu *c;
+	struct vcpu *v;
 
 	*e = (struct vmm_list_entry){
 		.uid = from_kuid_munged(current_user_ns(), n->uid),
@@ -517,46 +518,57 @@ static void describe(struct named *n, struct vmm_list_entry *e)
 		.state = named_paused(n->vm) ? VMM_STATE_PAUSED : 0,
 	};
 	strscpy(e->name, n->name, sizeof(e->name));
-	mutex_lock(&n->vm->lock);
-	for (c = n->vm->vcpus; c; c = c->next) {
-		if (!c->v)
+	for (c = first_vcpu(n->vm); c; c = c->next) {
+		v = vcpu_made(c);
+		if (!v)
 			continue;
 		e->vcpus++;
-		e->exits += vcpu_total_exits(c->v);
+		e->exits += vcpu_total_exits(v);
 		if (READ_ONCE(c->runner))
 			e->state |= VMM_STATE_RUNNING;
 		if (READ_ONCE(c->started))
 			e->state |= VMM_STATE_STARTED;
 	}
 	e->memory = slots_total(n->vm);
-	mutex_unlock(&n->vm->lock);
+}
+
+/* How many the caller may see; the first of them described. */
+static u32 describe_all(struct vmm_list_entry *e, u32 room)
+{
+	struct named *n;
+	u32 count = 0;
+
+	mutex_lock(&registry);
+	list_for_each_entry(n, &all, list) {
+		if (!permitted(n))
+			continue;
+		if (count < room)
+			describe(n, &e[count]);
+		count++;
+	}
+	mutex_unlock(&registry);
+	return count;
 }
 
 long named_list(void __user *arg)
 {
-	struct vmm_list_entry e;
+	struct vmm_list_entry *e;
 	struct vmm_list list;
-	struct named *n;
-	u32 count = 0;
+	u32 room, count;
 	long rc = 0;
 
 	if (copy_from_user(&list, arg, sizeof(list)))
 		return -EFAULT;
 	if (list.reserved)
 		return -EINVAL;
-	mutex_lock(&registry);
-	list_for_each_entry(n, &all, list) {
-		if (!permitted(n))
-			continue;
-		if (count < list.n) {
-			describe(n, &e);
-			if (copy_to_user(u64_to_user_ptr(list.entries) + count * sizeof(e),
-					 &e, sizeof(e)))
-				rc = -EFAULT;
-		}
-		count++;
-	}
-	mutex_unlock(&registry);
+	room = min_t(u32, list.n, MINORS);
+	e = kvcalloc(room + 1, sizeof(*e), GFP_KERNEL_ACCOUNT);
+	if (!e)
+		return -ENOMEM;
+	count = describe_all(e, room);
+	if (copy_to_user(u64_to_user_ptr(list.entries), e, min(count, room) * sizeof(*e)))
+		rc = -EFAULT;
+	kvfree(e);
 	if (!rc && count > list.n)
 		rc = -E2BIG;
 	list.n = count;

@@ -258,14 +258,14 @@ static long make(struct host_vm *h, struct module_slot *s, u64 gpa, u64 size)
 	return 0;
 }
 
-/* vm->lock held. */
+/* Without vm->lock: as of some moment. */
 u64 slots_total(const struct host_vm *h)
 {
 	const struct module_slot *s;
 	u64 sum = 0;
 
 	for (s = h->named->slot; s < h->named->slot + MEM_SLOTS; s++)
-		sum += s->size;
+		sum += READ_ONCE(s->size);
 	return sum;
 }
 

@@ -490,6 +490,7 @@ static long create_vcpu(struct host_vm *vm, u32 id)
 {
 	struct host_vcpu *h;
 	struct file *file;
+	struct vcpu *v;
 	int fd, rc;
 
 	if (id >= VCPUS_MAX)
@@ -510,18 +511,19 @@ static long create_vcpu(struct host_vm *vm, u32 id)
 	}
 	/* The file's end comes later than ours: from here on the VM's end frees h. */
 	h->next = vm->vcpus;
-	vm->vcpus = h;
+	smp_store_release(&vm->vcpus, h);
 	refcount_inc(&vm->refs);	/* the file's */
-	rc = vcpu_create(vm->vm, id, h, h->pio, &h->v);
+	rc = vcpu_create(vm->vm, id, h, h->pio, &v);
 	if (rc) {
 		put_unused_fd(fd);
 		fput(file);		/* later, and drops the reference */
 		return rc;
 	}
+	smp_store_release(&h->v, v);
 	vcpu_load_here(h);
-	vcpu_reset(h->v, false);
+	vcpu_reset(v, false);
 	vcpu_unload_here(h);
-	vcpu_publish(h->v);
+	vcpu_publish(v);
 	fd_install(fd, file);
 	return fd;
 }

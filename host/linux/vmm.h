@@ -47,7 +47,7 @@ struct host_vm {
 	struct mm_struct *mm;		/* address space of process slots; or NULL */
 	struct mmu_notifier notifier;
 	bool notifier_on;
-	struct host_vcpu *vcpus;	/* all, linked; freed with the VM */
+	struct host_vcpu *vcpus;	/* all; made under lock, freed with the VM */
 	struct irqfd *irqfds;		/* lock */
 	u32 irqfd_count;
 	spinlock_t ioeventfd_lock;
@@ -57,7 +57,7 @@ struct host_vm {
 
 struct host_vcpu {
 	struct host_vcpu *next;
-	struct vcpu *v;			/* constant */
+	struct vcpu *v;			/* constant once not NULL */
 	struct host_vm *vm;		/* constant, referenced */
 	struct mutex mutex;
 	struct preempt_notifier preempt;
@@ -77,6 +77,17 @@ struct host_vcpu {
 };
 
 #define VCPU_MAP_PAGES	2
+
+/* Those that are there stay: a walk of a VM's vCPUs needs no lock. */
+static inline struct host_vcpu *first_vcpu(struct host_vm *vm)
+{
+	return smp_load_acquire(&vm->vcpus);
+}
+
+static inline struct vcpu *vcpu_made(struct host_vcpu *h)
+{
+	return smp_load_acquire(&h->v);
+}
 
 /* The ABI's structures and back (state.c, msrs.c). Loaded, mutex held. */
 long vcpu_state_ioctl(struct host_vcpu *h, unsigned int cmd, void __user *arg);
