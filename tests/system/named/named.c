@@ -14,11 +14,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <linux/kvm.h>
+#include <linux/userfaultfd.h>
 #include <vellum/vmm.h>
 
 #define MEMORY		0x80000u	/* so that 0xf0000 is nobody's */
@@ -561,6 +563,57 @@ static void test_users(void)
 	by_name(VMM_DESTROY, "theirs");
 }
 
+/* Memory whose first touch waits for a handler that there isn't. */
+static void *bottomless(void)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register r = { .range.len = 4096, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	r.range.start = (uintptr_t)p;
+	return fd < 0 || p == MAP_FAILED || ioctl(fd, UFFDIO_API, &api) ||
+	       ioctl(fd, UFFDIO_REGISTER, &r) ? NULL : p;
+}
+
+static void list_for_ever(void)
+{
+	struct vmm_list l = { .n = 4, .entries = (uintptr_t)bottomless() };
+
+	if (l.entries)
+		ioctl(ctl, VMM_LIST, &l);
+	_exit(0);
+}
+
+/* A list that can't be delivered is the affair of who asked for it. */
+static void test_stuck_list(void)
+{
+	pid_t stuck, pid;
+	int status = -1, i;
+
+	by_name(VMM_CREATE_NAMED, "listed");
+	stuck = fork();
+	if (!stuck)
+		list_for_ever();
+	usleep(300000);
+	if (waitpid(stuck, NULL, WNOHANG)) {
+		printf("ok %u - others go on meanwhile # SKIP no userfaultfd\n", ++number);
+		by_name(VMM_DESTROY, "listed");
+		return;
+	}
+	pid = fork();
+	if (!pid)
+		_exit(by_name(VMM_CREATE_NAMED, "other") || by_name(VMM_DESTROY, "other"));
+	for (i = 0; i < 50 && !waitpid(pid, &status, WNOHANG); i++)
+		usleep(100000);
+	kill(stuck, SIGKILL);
+	waitpid(stuck, NULL, 0);
+	if (i == 50)
+		waitpid(pid, NULL, 0);
+	result(i < 50 && !status, "others go on while a list waits for its reader's memory");
+	by_name(VMM_DESTROY, "listed");
+}
+
 int main(void)
 {
 	ctl = open("/dev/vmm/ctl", O_RDWR | O_CLOEXEC);
@@ -578,6 +631,7 @@ int main(void)
 	test_destroy();
 	test_reset();
 	test_users();
+	test_stuck_list();
 	printf("1..%u\n", number);
 	return 0;
 }
