@@ -3,6 +3,7 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/preempt.h>
+#include <linux/syscore_ops.h>
 
 #include "vmm.h"
 
@@ -101,6 +102,27 @@ static int cpu_offline_cb(unsigned int cpu)
 	return 0;
 }
 
+/*
+ * Suspending: the other CPUs have gone offline, this one loses its state. No task
+ * runs, interrupts are off.
+ */
+static int suspend(void)
+{
+	disable_here(NULL);
+	return 0;
+}
+
+static void resume(void)
+{
+	int rc = 0;
+
+	if (users)
+		enable_here(&rc);
+	WARN(rc, "vmm: virtualisation can't be switched on again (%d): end the VMs\n", rc);
+}
+
+static struct syscore_ops syscore = { .suspend = suspend, .resume = resume };
+
 int cpus_init(void)
 {
 	int rc = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "vmm:online", cpu_online_cb,
@@ -109,6 +131,7 @@ int cpus_init(void)
 	if (rc < 0)
 		return rc;
 	hp_state = rc;
+	register_syscore_ops(&syscore);
 	preempt_notifier_inc();
 	return 0;
 }
@@ -116,5 +139,6 @@ int cpus_init(void)
 void cpus_exit(void)
 {
 	preempt_notifier_dec();
+	unregister_syscore_ops(&syscore);
 	cpuhp_remove_state(hp_state);
 }
