@@ -105,10 +105,10 @@ struct fault_chain;
 struct vcpu {
 	struct machine *m;
 	struct vmm_vcpu v;
-	pthread_t thread;
+	pthread_t thread;		/* not its own: vcpu_thread.c */
 	struct fault_chain *chain;	/* its thread's; faults.c */
 	bool started;
-	volatile sig_atomic_t done;	/* the thread has left its loop */
+	volatile sig_atomic_t done;	/* left the loop of exits */
 	struct gdb_vcpu gdb;
 };
 
@@ -180,6 +180,10 @@ int vcpu_start_state(struct vcpu *c, const struct boot_state *s,
 int vcpu_reset_state(struct vcpu *c, struct vmm_error *e);
 int vcpu_change_state(struct vcpu *c, const char *text, const char *name,
 		      struct vmm_error *e);
+
+/* vcpu_thread.c */
+/* For sandbox_enter(): with fewer, vcpu_start() makes what is missing. */
+int vcpu_make_threads(unsigned int n, struct vmm_error *e);
 int vcpu_start(struct vcpu *c, struct vmm_error *e);
 void vcpu_stop(struct vcpu *c);		/* kicks it and waits for its end */
 void vcpu_kick(struct vcpu *c);

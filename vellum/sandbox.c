@@ -188,19 +188,24 @@ int sandbox_enter(const struct sandbox_needs *needs, int *nodes_fd,
 	*nodes_fd = leave_files(needs->nodes);
 	if (drop_privileges(e))
 		return -1;
-	ret = sandbox_filter_load(&sandbox.filter[SANDBOX_MAIN]);
+	ret = sandbox_filter_available();
+	sandbox.entered = !ret;
+	if (!ret && needs->make_threads &&
+	    needs->make_threads(needs->n_threads, e))
+		return -1;
+	if (!ret)
+		ret = sandbox_filter_load(&sandbox.filter[SANDBOX_MAIN]);
 	if (ret)
 		return vmm_fail(e, VMM_ERR_HOST,
 			"the host has no filters of system calls: %s (--no-sandbox goes without)",
 			strerror(-ret));
-	sandbox.entered = true;
 	return 0;
 }
 
 void sandbox_thread(enum sandbox_thread kind, const char *name)
 {
 	prctl(PR_SET_NAME, name);
-	/* What main could load, a thread can: if not, it must not go on. */
+	/* The host has filters.  If this one fails all the same, don't go on. */
 	if (sandbox.entered && sandbox_filter_load(&sandbox.filter[kind]))
 		abort();
 }

@@ -26,6 +26,13 @@ struct sandbox_needs {
 	const char *nodes;	/* a folder whose nodes it opens, or NULL */
 	bool sockets;		/* takes connections on sockets that listen */
 	bool disks;		/* has threads for them: each filter takes time */
+
+	/*
+	 * Makes @n threads that are to have no filter but their own, and returns
+	 * when all have called sandbox_thread().  NULL: there are none.
+	 */
+	int (*make_threads)(unsigned int n, struct vmm_error *e);
+	unsigned int n_threads;
 };
 
 /*
@@ -37,8 +44,8 @@ int sandbox_enter(const struct sandbox_needs *needs, int *nodes_fd,
 		  struct vmm_error *e);
 
 /*
- * The first call of a new thread: its name, and what its kind may do.  Without
- * sandbox_enter() only the name.
+ * The first call of a new thread: its name, and what its kind may do, besides what
+ * its maker may not.  Without sandbox_enter() only the name.
  */
 void sandbox_thread(enum sandbox_thread kind, const char *name);
 
@@ -49,6 +56,8 @@ struct sock_fprog;
 /* A thread's filter as a program from malloc(). */
 int sandbox_filter(struct sock_fprog *out, enum sandbox_thread kind,
 		   const struct sandbox_needs *needs, struct vmm_error *e);
+/* Does the host have filters?  0 or -errno. */
+int sandbox_filter_available(void);
 /* For the calling thread, for ever.  0 or -errno. */
 int sandbox_filter_load(const struct sock_fprog *prog);
 

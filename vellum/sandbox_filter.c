@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Which system calls each kind of thread may make.  Filters add up: a thread has
- * its maker's as well, so what main may not do no thread may.
+ * its maker's as well, so what main may not do no thread may.  A vCPU's thread is
+ * made before main has one and has its own alone, which the table makes a part of main's.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,8 +56,7 @@ struct allowed {
 };
 
 static const struct allowed allowed[] = {
-	/* the way of every exit: first in the table, first in the filter */
-	{ SCMP_SYS(ioctl), V, IS(1, KVM_RUN) },
+	{ SCMP_SYS(ioctl), V, IS(1, KVM_RUN) },	/* seen by run_first before */
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_REGS) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_SREGS) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_IRQ_LINE) },
@@ -214,9 +216,45 @@ static int add_all(scmp_filter_ctx ctx, enum sandbox_thread kind,
 	return ret;
 }
 
-/* The library hands programs out through files only. */
-static int export(scmp_filter_ctx ctx, struct sock_fprog *out)
+#define FIELD(f)	((uint32_t)offsetof(struct seccomp_data, f))
+
+/*
+ * The call of every exit, before the library's program, which sorts a call's
+ * conditions its own way and takes 34 instructions to this one.  The number is looked
+ * at first: for the others the kernel can then still tell beforehand which calls are
+ * allowed whatever their arguments, and runs no program at all for these.
+ */
+static const struct sock_filter run_first[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(nr)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 5),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(arch)),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 3),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(args[1])),	/* low half */
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, KVM_RUN, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+};
+
+/* What is exported lies in the file; the vCPU's and its maker's begin as above. */
+static int read_program(int fd, size_t size, const struct sock_filter *first,
+			size_t n_first, struct sock_fprog *out)
 {
+	size_t n = size / sizeof(*out->filter);
+
+	out->filter = malloc((n_first + n) * sizeof(*out->filter));
+	if (!out->filter)
+		return -ENOMEM;
+	memcpy(out->filter, first, n_first * sizeof(*first));
+	out->len = (unsigned short)(n_first + n);
+	return pread(fd, out->filter + n_first, size, 0) == (ssize_t)size ? 0 :
+									   -EIO;
+}
+
+/* The library hands programs out through files only. */
+static int export(scmp_filter_ctx ctx, enum sandbox_thread kind,
+		  struct sock_fprog *out)
+{
+	bool runs = kind == SANDBOX_MAIN || kind == SANDBOX_VCPU;
+
 	int fd = memfd_create("filter", MFD_CLOEXEC), ret;
 	struct stat st;
 
@@ -225,14 +263,10 @@ static int export(scmp_filter_ctx ctx, struct sock_fprog *out)
 	ret = seccomp_export_bpf(ctx, fd);
 	if (!ret && fstat(fd, &st))
 		ret = -errno;
-	if (!ret) {
-		out->len = (unsigned short)((size_t)st.st_size /
-					    sizeof(*out->filter));
-		out->filter = malloc((size_t)st.st_size);
-		ret = !out->filter ? -ENOMEM :
-		      pread(fd, out->filter, (size_t)st.st_size, 0) !=
-		      st.st_size ? -EIO : 0;
-	}
+	if (!ret)
+		ret = read_program(fd, (size_t)st.st_size, run_first,
+				   runs ? sizeof(run_first) / sizeof(*run_first) :
+					  0, out);
 	close(fd);
 	return ret;
 }
@@ -246,7 +280,7 @@ int sandbox_filter(struct sock_fprog *out, enum sandbox_thread kind,
 	out->filter = NULL;
 	ret = ctx ? add_all(ctx, kind, needs) : -ENOMEM;
 	if (!ret)
-		ret = export(ctx, out);
+		ret = export(ctx, kind, out);
 	seccomp_release(ctx);
 	if (!ret)
 		return 0;
@@ -255,6 +289,14 @@ int sandbox_filter(struct sock_fprog *out, enum sandbox_thread kind,
 	return vmm_fail(e, VMM_ERR_HOST,
 			"can't make the sandbox's filter of system calls: %s (--no-sandbox goes without)",
 			strerror(-ret));
+}
+
+int sandbox_filter_available(void)
+{
+	uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) ?
+	       -errno : 0;
 }
 
 int sandbox_filter_load(const struct sock_fprog *prog)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* vCPUs: how they look at power-on, and the threads that run them. */
+/* vCPUs: how they look at power-on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "acpi/tables.h"
 #include "cpuid.h"
 #include "machine.h"
-#include "sandbox.h"
 
 #define CR0_PE		0x00000001ull
 #define CR0_ET		0x00000010ull
@@ -36,11 +34,6 @@
 #define MSR_MTRR_DEF_TYPE	0x2ffu
 #define MTRR_ENABLED		0x800ull
 #define MTRR_WRITE_BACK		6ull
-
-#define KICK_SIGNAL	SIGRTMIN
-#define STOP_RETRY_NS	10000000l
-/* Below 2 MiB, lest the host backs a few touched pages with a huge one. */
-#define STACK_SIZE	(256u * 1024)
 
 static int set_cpuid(struct vcpu *c, struct vmm_error *e)
 {
@@ -228,124 +221,4 @@ int vcpu_create(struct machine *m, struct vmm_error *e)
 		if (create_one(&m->vcpu[i], m, i, e))
 			return -1;
 	return 0;
-}
-
-/* ---- threads ---- */
-
-static __thread struct kvm_run *this_run;
-
-/*
- * Arrives during KVM_RUN: ends it with EINTR.  Arrives before: the flag ends
- * it as soon as it begins.
- */
-static void on_kick(int sig)
-{
-	(void)sig;
-	if (this_run)
-		this_run->immediate_exit = 1;
-}
-
-int vcpu_init_signals(void)
-{
-	struct sigaction sa = { .sa_handler = on_kick };
-
-	/* No SA_RESTART: a write that blocks must come back as well. */
-	return sigaction(KICK_SIGNAL, &sa, NULL);
-}
-
-static void run_failed(struct vcpu *c, int err)
-{
-	const char *name = c->m->cfg->name;
-
-	pthread_mutex_lock(c->m->lock);
-	if (name && err == ENODEV)
-		machine_end(c->m, END_FAILED, 0, "VM %s was destroyed", name);
-	else if (name && err == EBUSY)
-		machine_end(c->m, END_FAILED, 0,
-			    "VM %s is being run by another program", name);
-	else
-		machine_end(c->m, END_FAILED, 0,
-			    "KVM_RUN on vCPU %u failed: %s", c->v.index,
-			    strerror(err));
-	pthread_mutex_unlock(c->m->lock);
-}
-
-static void *vcpu_thread(void *opaque)
-{
-	struct vcpu *c = opaque;
-	char name[16];
-
-	snprintf(name, sizeof(name), "vcpu%u", c->v.index);
-	sandbox_thread(SANDBOX_VCPU, name);
-	this_run = c->v.run;
-	while (!c->m->stopping) {
-		int ret;
-
-		if (__builtin_expect(c->gdb.pause, 0)) {
-			gdb_hold(c);
-			continue;
-		}
-		ret = vmm_vcpu_run(&c->v);
-
-		if (!ret) {
-			vcpu_handle_exit(c);
-		} else if (ret == -EINTR || ret == -EAGAIN) {
-			c->v.run->immediate_exit = 0;
-			if (c->gdb.unblock)
-				gdb_unblock(c);
-		} else {
-			run_failed(c, -ret);
-			break;
-		}
-	}
-	this_run = NULL;
-	c->done = 1;
-	return NULL;
-}
-
-int vcpu_start(struct vcpu *c, struct vmm_error *e)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int ret;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	/* Signals are the event loop's; the kick alone is for this thread. */
-	sigfillset(&all);
-	sigdelset(&all, KICK_SIGNAL);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&c->thread, &attr, vcpu_thread, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (ret)
-		return vmm_fail(e, VMM_ERR_HOST, "can't start a thread: %s",
-				strerror(ret));
-	c->started = true;
-	return 0;
-}
-
-void vcpu_kick(struct vcpu *c)
-{
-	if (c->started && !c->done)
-		pthread_kill(c->thread, KICK_SIGNAL);
-}
-
-void vcpu_stop(struct vcpu *c)
-{
-	struct timespec ts;
-
-	if (!c->started)
-		return;
-	/* Again and again: one that comes just before a write() is lost. */
-	do {
-		vcpu_kick(c);
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_nsec += STOP_RETRY_NS;
-		if (ts.tv_nsec >= 1000000000l) {
-			ts.tv_nsec -= 1000000000l;
-			ts.tv_sec++;
-		}
-	} while (pthread_timedjoin_np(c->thread, NULL, &ts) == ETIMEDOUT);
-	c->started = false;
 }

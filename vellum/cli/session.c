@@ -289,9 +289,12 @@ static int finish(struct session *s, bool ok, const struct machine_end *end,
 }
 
 /* The folder of the accelerator's nodes, for those that come by name. */
-static int enter_sandbox(struct session *s, struct vmm_error *e)
+static int enter_sandbox(struct session *s, unsigned int vcpus,
+			 struct vmm_error *e)
 {
-	struct sandbox_needs needs = { 0 };
+	struct sandbox_needs needs = {
+		.make_threads = vcpu_make_threads, .n_threads = vcpus,
+	};
 	const char *slash = strrchr(s->cfg->accel, '/');
 	char folder[4096] = ".";
 
@@ -316,7 +319,7 @@ int session_load(const struct machine_config *cfg)
 	if (vmm_accel_open(&s->accel, cfg->accel, &e))
 		return report(&e);
 	s->cfg = cfg;
-	if (enter_sandbox(s, &e) ||
+	if (enter_sandbox(s, 0, &e) ||
 	    machine_load(&the_machine, cfg, &s->accel, &e))
 		status = report(&e);
 	vmm_accel_close(&s->accel);
@@ -340,7 +343,7 @@ int session_run(const struct machine_config *cfg)
 	int status;
 	bool ok;
 
-	if (open_session(s, cfg, &e) || enter_sandbox(s, &e) ||
+	if (open_session(s, cfg, &e) || enter_sandbox(s, cfg->cpus, &e) ||
 	    (s->gdb && gdb_start(s->gdb, &e)) ||
 	    (cfg->storage && storage_start(cfg->storage, &e))) {
 		console_restore();
