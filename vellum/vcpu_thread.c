@@ -71,7 +71,7 @@ static void run_failed(struct vcpu *c, int err)
 	pthread_mutex_unlock(c->m->lock);
 }
 
-static void run(struct vcpu *c)
+static void run_vcpu(struct vcpu *c)
 {
 	this_run = c->v.run;
 	while (!c->m->stopping) {
@@ -113,7 +113,7 @@ static void *vcpu_thread(void *opaque)
 		while (!r->vcpu)
 			pthread_cond_wait(&threads.work, &threads.lock);
 		pthread_mutex_unlock(&threads.lock);
-		run(r->vcpu);
+		run_vcpu(r->vcpu);
 		pthread_mutex_lock(&threads.lock);
 		r->vcpu = NULL;
 	}
