@@ -45,7 +45,7 @@ static int update_lma(struct vcpu *v, u64 old, u64 cr0)
  */
 static bool pdptes_valid(struct vcpu *v, u64 cr3)
 {
-	const u64 reserved = BITS(63, 52) | BITS(8, 5) | BITS(2, 1);
+	const u64 reserved = BITS(63, x86_phys_bits(v)) | BITS(8, 5) | BITS(2, 1);
 	u64 pdpte[4];
 	unsigned i;
 

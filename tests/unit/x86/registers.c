@@ -112,6 +112,11 @@ static void test_pdptes(void **state)
 	OK(x86_set_cr3(v, 0x4000));
 	put64(0x4008, 1 | BIT(52));
 	BAD(x86_set_cr0(v, CR0_PE | CR0_PG | CR0_WP));
+	put64(0x5008, 1 | BIT(36));
+	OK(x86_set_cr3(v, 0x5000));
+	assert_int_equal(vcpu_set_cpuid(v, &(struct cpuid_leaf){ .function = 0x80000008,
+								 .eax = 36 }, 1), 0);
+	BAD(x86_set_cr3(v, 0x5000));
 }
 
 static void test_lmsw_and_clts(void **state)
