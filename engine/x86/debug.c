@@ -35,9 +35,9 @@ static u64 linear_rip(struct vcpu *v)
 /* One byte, if it is there: nothing is raised if it isn't. */
 static bool guest_byte(struct vcpu *v, u64 la, struct gphys *gpa, u8 *byte)
 {
-	u32 error;
+	u32 error, access = backend->cpl(v) == 3 ? PF_U : 0;	/* or SMAP is in the way */
 
-	return !paging_translate(v, glin(la), 0, false, gpa, &error) &&
+	return !paging_translate(v, glin(la), access, false, gpa, &error) &&
 	       !mem_read(v->vm, *gpa, byte, 1);
 }
 
