@@ -188,7 +188,8 @@ static enum emul_cb translate(struct emul *e, u64 la, u32 access, struct gphys *
 
 static u32 pf_access(unsigned flags, bool write)
 {
-	u32 access = (flags & EMUL_ACCESS_USER) ? PF_U : 0;
+	u32 access = (flags & EMUL_ACCESS_USER) ? PF_U :
+		     (flags & EMUL_ACCESS_SYSTEM) ? PF_IMPLICIT : 0;
 
 	return access | (write || (flags & EMUL_ACCESS_WRITE) ? PF_W : 0);
 }

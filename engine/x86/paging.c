@@ -58,8 +58,9 @@ static bool allowed(struct vcpu *v, const struct walk *w, u64 rights, u32 access
 			return false;
 		if (user_page && (access & PF_I) && w->smep)
 			return false;
+		/* AC excuses what an instruction asks for, not what comes with it. */
 		if (user_page && !(access & PF_I) && w->smap &&
-		    !(vcpu_rflags(v) & RFLAGS_AC))
+		    ((access & PF_IMPLICIT) || !(vcpu_rflags(v) & RFLAGS_AC)))
 			return false;
 	}
 	return !((access & PF_I) && w->nx && (rights & PTE_NX));
@@ -102,7 +103,7 @@ static u32 fault_code(const struct walk *w, u32 access, u32 cause)
 	/* The I bit is only reported where fetches can be told apart. */
 	if (!w->nx && !w->smep)
 		access &= ~PF_I;
-	return access | cause;
+	return (access & ~PF_IMPLICIT) | cause;
 }
 
 /* Physical address of the byte within a page of the given size. */

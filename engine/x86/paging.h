@@ -12,9 +12,11 @@
 #define PF_U	BIT(2)
 #define PF_RSVD	BIT(3)
 #define PF_I	BIT(4)
+/* Of an access only: one to a descriptor table or TSS, whatever the CPL. */
+#define PF_IMPLICIT BIT(31)
 
 /*
- * Translates la for an access (PF_W, PF_U, PF_I). Sets accessed and dirty bits
+ * Translates la for an access (PF_W, PF_U, PF_I, PF_IMPLICIT). Sets accessed and dirty bits
  * as the CPU would, unless probe. Control registers are current. Sleeps.
  * 0 with *gpa; or ERR_FAULT with *error, the #PF's error code; or ERR_NXIO if a
  * table lies outside guest memory.

@@ -63,7 +63,7 @@ static bool access_page(struct vcpu *v, u64 la, void *buf, u32 n, u32 access)
 {
 	struct gphys gpa;
 	u32 error;
-	int rc = paging_translate(v, glin(la), access, false, &gpa, &error);
+	int rc = paging_translate(v, glin(la), access | PF_IMPLICIT, false, &gpa, &error);
 
 	if (rc == ERR_FAULT) {
 		vcpu_raise_pf(v, la, error);

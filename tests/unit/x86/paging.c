@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest's page tables as the CPU walks them: rights, marks, sizes, faults. */
+#include "../../../engine/x86/debug.h"
 #include "../core/fixture.h"
 
 #include "../../../engine/x86/paging.h"
@@ -174,7 +175,22 @@ static void test_supervisor_rights(void **state)
 	set_rflags(RFLAGS_AC);
 	assert_int_equal(walk(LA, PF_W), 0);
 	FAULTS(LA, PF_I, PF_P | PF_I);		/* AC does not excuse fetches */
+	FAULTS(LA, PF_W | PF_IMPLICIT, PF_P | PF_W);
 	assert_int_equal(walk(LA, PF_U | PF_I), 0);
+}
+
+/* A debugger's breakpoint in user space is found with SMAP too. */
+static void test_breakpoint_in_user_space(void **state)
+{
+	(void)state;
+	four_levels(0x200000 | P | U);
+	v->cr4 |= CR4_SMAP;
+	f->cpl = 3;
+	vcpu_set_rip(v, LA);
+	ram[0x200000] = 0xcc;
+	assert_true(x86_debug_at_int3(v));
+	ram[0x200000] = 0x90;
+	assert_false(x86_debug_at_int3(v));
 }
 
 static void test_no_execute(void **state)
@@ -317,7 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_no_paging), T(test_four_levels), T(test_marks), T(test_large_pages),
-		T(test_reserved_bits),
+		T(test_reserved_bits), T(test_breakpoint_in_user_space),
 		T(test_user_rights), T(test_supervisor_rights), T(test_no_execute),
 		T(test_five_levels), T(test_pae), T(test_32_bits),
 		T(test_tables_outside_of_memory), T(test_entries),
