@@ -21,7 +21,6 @@
 #define PIC_PINS	16
 #define IOAPIC_PINS	ABI_IOAPIC_PINS
 #define IOAPIC_BASE	0xfec00000ull
-#define GSI_MAX		4096	/* a route's GSI is below */
 
 #define IRQ_SOURCES	32	/* a bit each in a pin's mask */
 

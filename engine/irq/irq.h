@@ -12,6 +12,8 @@
 
 #include "../types.h"
 
+#define IRQ_GSIS	4096	/* a route's GSI is below; there are no more routes either */
+
 struct vm;
 struct vcpu;
 struct lapic;

@@ -9,7 +9,6 @@
 #define CHIP_PIC_MASTER	0
 #define CHIP_PIC_SLAVE	1
 #define CHIP_IOAPIC	2
-#define ROUTES_MAX	4096
 
 /* -- Raising a line --------------------------------------------------------------------- */
 
@@ -86,7 +85,7 @@ int irq_set_gsi(struct vm *vm, u32 gsi, unsigned source, bool level)
 
 static bool route_valid(const struct irq_route *r)
 {
-	if (r->gsi >= GSI_MAX)
+	if (r->gsi >= IRQ_GSIS)
 		return false;
 	if (r->is_msi)
 		return true;
@@ -130,7 +129,7 @@ int irq_set_routes(struct vm *vm, const struct irq_route *routes, unsigned n)
 
 	if (!c)
 		return ERR_NXIO;
-	if (n > ROUTES_MAX)
+	if (n > IRQ_GSIS)
 		return ERR_2BIG;
 	for (i = 0; i < n; i++)
 		if (!route_valid(&routes[i]))

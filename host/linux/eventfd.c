@@ -25,7 +25,11 @@ struct irqfd {
 	poll_table table;
 };
 
-/* The eventfd was written: interrupts are off, and its own lock is held. */
+/*
+ * The eventfd was written: interrupts are off, and its own lock is held. 1 ends the
+ * wake-up here: the count is taken, and who else waits for it, as an epoll of the
+ * program's, would be woken only to find nothing.
+ */
 static int irqfd_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct irqfd *f = container_of(wait, struct irqfd, wait);
@@ -36,7 +40,7 @@ static int irqfd_wake(wait_queue_entry_t *wait, unsigned int mode, int sync, voi
 	eventfd_ctx_do_read(f->ctx, &count);
 	irq_set_gsi(f->vm->vm, f->gsi, 1, true);
 	irq_set_gsi(f->vm->vm, f->gsi, 1, false);
-	return 0;
+	return 1;
 }
 
 static void irqfd_queue(struct file *file, wait_queue_head_t *head, poll_table *table)

@@ -5,8 +5,6 @@
 
 #include "vmm.h"
 
-#define ROUTES_MAX	1024
-
 static long create_irqchip(struct host_vm *h)
 {
 	struct vm *vm = h->vm;
@@ -73,7 +71,7 @@ static long set_routing(struct host_vm *h, struct kvm_irq_routing __user *user)
 
 	if (copy_from_user(&head, user, sizeof(head)))
 		return -EFAULT;
-	if (head.nr > ROUTES_MAX || head.flags || !h->vm->irqchip)
+	if (head.nr > IRQ_GSIS || head.flags || !h->vm->irqchip)
 		return -EINVAL;
 	routes = kvcalloc(head.nr + 1, sizeof(*routes), GFP_KERNEL_ACCOUNT);
 	if (!routes)

@@ -149,7 +149,6 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 	case KVM_CAP_MP_STATE:
 	case KVM_CAP_DESTROY_MEMORY_REGION_WORKS:
 	case KVM_CAP_JOIN_MEMORY_REGIONS_WORKS:
-	case KVM_CAP_IRQ_ROUTING:
 	case KVM_CAP_IRQ_INJECT_STATUS:
 	case KVM_CAP_PIT2:
 	case KVM_CAP_PIT_STATE2:
@@ -168,6 +167,9 @@ long vm_check_extension(struct host_vm *h, unsigned long cap)
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_IOEVENTFD_ANY_LENGTH:
 		return 1;
+	/* Clients look for GSIs of their own, for messages, below it. */
+	case KVM_CAP_IRQ_ROUTING:
+		return IRQ_GSIS;
 	case KVM_CAP_NR_VCPUS:
 	case KVM_CAP_MAX_VCPUS:
 		return 1;

@@ -5,9 +5,12 @@
  * tests of those that no other table has.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +34,7 @@ static const struct {
 	{ KVM_CAP_MP_STATE, "caps/halted-and-made-to-run" },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, "mem/slot-removed" },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, "caps/two-slots-become-one" },
-	{ KVM_CAP_IRQ_ROUTING, "irq/pit-through-ioapic-pin-2" },
+	{ KVM_CAP_IRQ_ROUTING, "caps/eventfd-sends-a-message" },
 	{ KVM_CAP_IRQ_INJECT_STATUS, "caps/line-tells-whether-it-was-delivered" },
 	{ KVM_CAP_PIT2, "irq/pit-through-pic" },
 	{ KVM_CAP_PIT_STATE2, "abi/irqchip-and-pit-round-trip" },
@@ -251,6 +254,87 @@ static void check_irqfd_gone(struct machine *m)
 	CHECK_EQ(irq_count(m, 0x50), before);
 }
 
+/* Two messages, each with an eventfd: by the last GSIs that the answer allows. */
+static int message[2];
+
+static void assign_messages(struct machine *m)
+{
+	u32 i, gsis = DO(m->vm, KVM_CHECK_EXTENSION, KVM_CAP_IRQ_ROUTING);
+	struct {
+		struct kvm_irq_routing head;
+		struct kvm_irq_routing_entry e[2];
+	} r = { .head.nr = 2 };
+
+	CHECK(gsis > 24);	/* the rest has pins */
+	for (i = 0; i < 2; i++) {
+		r.e[i].gsi = gsis - 1 - i;
+		r.e[i].type = KVM_IRQ_ROUTING_MSI;
+		r.e[i].u.msi.address_lo = 0xfee00000;
+		r.e[i].u.msi.data = 0x70 + i;
+	}
+	DO(m->vm, KVM_SET_GSI_ROUTING, &r);
+	for (i = 0; i < 2; i++) {
+		struct kvm_irqfd f = { .gsi = gsis - 1 - i };
+
+		new_event();
+		message[i] = f.fd = event;
+		DO(m->vm, KVM_IRQFD, &f);
+	}
+	r.e[0].gsi = gsis;
+	REFUSED(EINVAL, m->vm, KVM_SET_GSI_ROUTING, &r);
+}
+
+static void write_message(struct machine *m, unsigned n)
+{
+	event = message[n];
+	write_event(m, n);
+	CHECK_EQ(events(), 0);
+}
+
+/* Who polls the eventfd, too, sleeps on: its count is taken by the time he could look. */
+static int epoll, stop_event;
+
+static void *count_wakeups(void *arg)
+{
+	struct epoll_event e;
+	struct rusage use;
+	u64 n;
+
+	do
+		CHECK_EQ(epoll_wait(epoll, &e, 1, -1), 1);
+	while (read(stop_event, &n, sizeof(n)) < 0);
+	CHECK(!getrusage(RUSAGE_THREAD, &use));
+	*(long *)arg = use.ru_nvcsw;
+	return NULL;
+}
+
+#define WRITES	100
+
+static void test_poll_sleeps_on(void)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+	struct machine m = { 0 };
+	pthread_t thread;
+	long wakeups = 0;
+	unsigned i;
+
+	machine_create(&m, IRQCHIP);
+	assign_messages(&m);
+	new_event();
+	stop_event = event;
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(!epoll_ctl(epoll, EPOLL_CTL_ADD, message[0], &e));
+	CHECK(!epoll_ctl(epoll, EPOLL_CTL_ADD, stop_event, &e));
+	CHECK(!pthread_create(&thread, NULL, count_wakeups, &wakeups));
+	for (i = 0; i < WRITES; i++)
+		write_message(&m, 0);
+	event = stop_event;
+	write_event(&m, 0);
+	pthread_join(thread, NULL);
+	diag("%ld waits for %d writes", wakeups, WRITES);
+	CHECK(wakeups < WRITES / 2);
+}
+
 static struct kvm_ioeventfd place;
 
 static void give_place(struct machine *m)
@@ -348,6 +432,9 @@ static const struct test tests[] = {
 	{ "internal-error-has-data", .custom = test_internal_error },
 	{ "eventfd-raises-an-interrupt", LONG, G_irq_ioapic_edge, IRQCHIP, RESULTS(1, 2),
 	  .setup = assign_irqfd, .step = write_event, .check = check_irqfd_gone },
+	{ "eventfd-sends-a-message", LONG, G_irq_msi, IRQCHIP, RESULTS(1, 1),
+	  .setup = assign_messages, .step = write_message },
+	{ "who-polls-it-too-sleeps-on", .custom = test_poll_sleeps_on },
 	{ "port-writes-an-eventfd", LONG, G_out_sizes, .setup = give_port,
 	  ACCESSES(OUT(0x80, 1, 0x44), OUT(0x80, 4, 0x11223344), OUT(0x3456, 1, 0x44),
 		   OUT(0xffff, 1, 0x44)), .check = check_one },
