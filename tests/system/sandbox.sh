@@ -18,7 +18,7 @@ gcc -std=gnu11 -O1 -Wall -Werror -static -o "$dir/inject" \
 printf '\xfb\xf4\xeb\xfd' >"$dir/spin.bin"
 
 # stock KVM has no named VMs
-echo 1..37
+echo 1..39
 number=0
 for module in vmm kvm; do
 	log=$dir/$module.log

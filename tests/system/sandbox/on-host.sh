@@ -81,6 +81,12 @@ for task in /proc/$pid/task/*; do
 done >inject.out
 [ ! -s inject.out ]
 say $? "no thread has capabilities, all have filters"
+# Each one more would cost at every KVM_RUN.
+for task in /proc/$pid/task/*; do
+	grep -q '^vcpu0$' "$task/comm" && grep '^Seccomp_filters:' "$task/status"
+done >inject.out
+grep -q '^Seccomp_filters:[[:space:]]*1$' inject.out
+say $? "a vCPU's thread has one filter"
 [ -z "$(ls /proc/$pid/root/)" ]
 say $? "the root folder is empty"
 [ "$(readlink /proc/$pid/ns/mnt)" != "$(readlink /proc/self/ns/mnt)" ]
