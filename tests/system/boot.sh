@@ -25,7 +25,8 @@ gcc -c tests/system/firmware/garbage.S -o "$dir/garbage.o" &&
 		"$dir/garbage.o" || exit 1
 truncate -s 1M "$dir/blank.img"
 
-echo 1..48
+# garbage on stock KVM is left out on the AMD rig: see boot-on-host.sh
+if [ "$RIG" = amd ]; then echo 1..45; else echo 1..48; fi
 number=0
 for module in vmm kvm; do
 	tests/onrig "$RIG" --module $module --no-guest --timeout 220 "${files[@]}" \

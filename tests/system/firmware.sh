@@ -5,6 +5,7 @@
 # in 2012, tiny guests for the board's devices, SeaBIOS to its boot attempt; on
 # vmm.ko and, by the same program, on stock KVM.
 # rigs: intel amd
+# quick: yes
 # limit: 400
 set -u
 cd "$(dirname "$0")/../.." || exit 1

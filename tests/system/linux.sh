@@ -4,6 +4,7 @@
 # Debian's kernel under `vellum run`, on vmm.ko and by the same program on stock
 # KVM; what can't work and how it is refused; programs that die.
 # rigs: intel amd
+# quick: yes
 # limit: 500
 set -u
 cd "$(dirname "$0")/../.." || exit 1
