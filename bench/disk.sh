@@ -6,6 +6,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
+rig=${RIG:-intel}
+counting=()
+[ "$rig" = intel ] || counting=(--icount)	# else its TSC counts time
+make all rig-parts >&2
 dir=$build/bench/disk
 kernel=$(echo "$build"/rig/kernel/lib/modules/*/kernel/drivers)
 mkdir -p "$dir/root/lib/modules-disk"
@@ -27,9 +31,9 @@ cat "$build/rig/guest.cpio" "$dir/more.cpio" >"$dir/disk.cpio"
 truncate -s 8M "$dir/blank.img"
 for module in ${MODULES:-vmm kvm}; do
 	accel=/dev/vmm/ctl
-	[ $module = vmm ] || accel=/dev/kvm
-	echo "$module (${RIG:-intel}):"
-	tests/onrig "${RIG:-intel}" --module $module --timeout 150 --file "$dir/disk.cpio" \
+	[ "$module" = vmm ] || accel=/dev/kvm
+	echo "$module ($rig):"
+	tests/onrig "$rig" "${counting[@]}" --module "$module" --timeout 300 --file "$dir/disk.cpio" \
 		--file "$dir/blank.img" -- vellum run --accel $accel --quiet \
 		--kernel /guest/vmlinux --initrd disk.cpio --fast-boot --memory 256M \
 		--append 'rig.cmd=sh,/t.sh' --disk blank.img 2>&1 | grep -a DISK || echo "  failed"

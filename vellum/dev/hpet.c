@@ -81,6 +81,12 @@ static uint64_t distance(const struct hpet_timer *t, uint64_t now)
 	return d ? d : t->config & T_32 ? 1ull << 32 : ~0ull;
 }
 
+/* An edge that is not enabled goes nowhere: nobody need wake up for it. */
+static bool heard(const struct hpet_timer *t)
+{
+	return t->config & (T_ENABLE | T_LEVEL);
+}
+
 static void schedule(struct hpet *h)
 {
 	uint64_t first = EV_NEVER;
@@ -89,7 +95,8 @@ static void schedule(struct hpet *h)
 	for (i = 0; i < HPET_TIMERS && running(h); i++) {
 		const struct hpet_timer *t = &h->t[i];
 
-		if (!t->armed || t->due > (EV_NEVER - h->base) / NS_PER_TICK)
+		if (!t->armed || !heard(t) ||
+		    t->due > (EV_NEVER - h->base) / NS_PER_TICK)
 			continue;
 		if (h->base + t->due * NS_PER_TICK < first)
 			first = h->base + t->due * NS_PER_TICK;
@@ -177,6 +184,17 @@ static void fire(void *opaque)
 	schedule(h);
 }
 
+/* What the timers that nobody hears have done meanwhile: comparators move on. */
+static void catch_up(struct hpet *h)
+{
+	uint64_t now = counter(h);
+	unsigned int i;
+
+	for (i = 0; i < HPET_TIMERS && running(h); i++)
+		if (!heard(&h->t[i]))
+			expire(h, i, now);
+}
+
 static uint64_t read_timer(const struct hpet_timer *t, unsigned int reg)
 {
 	switch (reg) {
@@ -209,6 +227,8 @@ static uint64_t read_reg(const struct hpet *h, unsigned int reg)
 static uint64_t hpet_read(void *dev, uint64_t offset, unsigned int size)
 {
 	(void)size;
+	if (offset >= REG_TIMER)
+		catch_up(dev);
 	return read_reg(dev, (unsigned int)offset & ~7u) >> 8 * (offset & 7);
 }
 
@@ -299,6 +319,7 @@ static void hpet_write(void *dev, uint64_t offset, unsigned int size,
 
 	if ((size != 4 && size != 8) || offset % size)
 		return;		/* the specification leaves them undefined */
+	catch_up(h);
 	mask = size == 8 ? ~0ull : 0xffffffffull << shift;
 	old = reg == REG_STATUS ? 0 : read_reg(h, reg);
 	/* In periodic mode the upper half of the period would be stale. */

@@ -290,6 +290,42 @@ static void test_hpet(void **state)
 	ev_fini(&loop);
 }
 
+/* Linux leaves the timer of its first ticks so: periodic, its interrupt off. */
+static void test_hpet_sleeps_while_nobody_hears_it(void **state)
+{
+	struct vmm_error e;
+	struct evloop loop;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct hpet h = { .set_gsi = on_gsi, .now = now };
+	const struct bus_ops *o = &hpet_ops;
+
+	(void)state;
+	assert_int_equal(ev_init(&loop, &lock, &e), 0);
+	assert_int_equal(hpet_init(&h, &loop), 0);
+	hpet_reset(&h);
+	edges = 0;
+	hpet_now = ev_now();
+	o->write(&h, 0x10, 4, 1);
+	o->write(&h, 0x100, 4, 16u << 9 | 0x40 | 8 | 4);
+	o->write(&h, 0x108, 8, 5000);
+	o->write(&h, 0x108, 8, 5000);
+	assert_int_equal(h.timer.deadline, hpet_now + 50000);
+	o->write(&h, 0x100, 4, 16u << 9 | 8);
+	assert_int_equal(h.timer.deadline, EV_NEVER);
+	/* Its comparator goes on all the same, and so does it when it is on again. */
+	hpet_now += 10 * 17000;
+	assert_int_equal(o->read(&h, 0x108, 8), 20000);
+	hpet_now += 10 * 10000;
+	o->write(&h, 0x100, 4, 16u << 9 | 8 | 4);
+	assert_int_equal(h.timer.deadline, hpet_now + 10 * 3000);
+	assert_int_equal(edges, 0);
+	hpet_now += 10 * 3000;
+	h.timer.fire(h.timer.opaque);
+	assert_int_equal(edges, 1);
+	hpet_fini(&h);
+	ev_fini(&loop);
+}
+
 static uint32_t gsis;		/* raised, one bit each */
 static int messages, silenced = -1;
 static void on_line(void *o, unsigned int gsi, bool level)
@@ -491,6 +527,7 @@ int main(void)
 		cmocka_unit_test(test_flash),
 		cmocka_unit_test(test_flash_saves),
 		cmocka_unit_test(test_hpet),
+		cmocka_unit_test(test_hpet_sleeps_while_nobody_hears_it),
 		cmocka_unit_test(test_hpet_replaces_pit_and_rtc),
 		cmocka_unit_test(test_keyboard),
 		cmocka_unit_test(test_keyboard_commands),
