@@ -45,6 +45,7 @@ silicon-report: setup
 
 help:
 	@echo 'make run            boot Debian as a guest (RIG=amd, ARGS="...")'
+	@echo "                    ... or what ARGS names: ARGS='--cdrom FILE'"
 	@echo 'make debian-disk    a Debian disk image; make run DISK=build/images/debian.img boots it'
 	@echo 'make test           everything: lint, unit tests, guests on both rigs'
 	@echo 'make check          unit tests and the AMD rig: two minutes'

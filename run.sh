@@ -7,8 +7,9 @@
 #
 #   ./run.sh [OPTIONS OF vellum run]
 #
-# With DISK=FILE (make debian-disk makes one) that disk is booted by SeaBIOS instead.
-# It is written to. With --only-check it only looks at RIG and DISK.
+# Options that say what to boot (--disk, --cdrom, --bios, --kernel, ...) do so instead;
+# the files that they name are given to the emulated machine. DISK=FILE (make
+# debian-disk makes one) is --disk FILE. With --only-check it only looks at RIG and DISK.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 
@@ -52,12 +53,22 @@ load_native() {
 	fi
 }
 
+# Is one of the options in "$@" one that says what to boot?
+says_what() {
+	local arg
+	for arg; do
+		case ${arg%%=*} in
+		--kernel | --bios | --firmware | --disk | --cdrom | --flat | --load) return 0 ;;
+		esac
+	done
+	return 1
+}
+
 # A signal ends vellum first: while it lives, vmm.ko can't be unloaded.
 run_native() {
-	local pid status=0 guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
-	if [ -n "${DISK:-}" ]; then
-		guest=(--disk "$DISK")
-	else
+	local pid status=0 guest=()
+	if ! says_what "$@"; then
+		guest=(--kernel build/rig/vmlinux --initrd build/rig/guest.cpio)
 		make -f rig/rules.mk rig-parts >&2
 	fi
 	"${as_root[@]}" build/vellum run "${guest[@]}" "$@" <&0 &
@@ -72,14 +83,72 @@ run_native() {
 	return "$status"
 }
 
+# give FILE: sets `there` to what the emulated host is to call it. Disks and CDs that may be
+# written become its disks, of which it can have two; all else is copied.
+give() {
+	local option=$1 file=$2
+	there=$file
+	[ -f "$file" ] || return 0	# the host's own, or missing: vellum will say so there
+	case $option in
+	--disk | --cdrom)
+		if [ "$disks" -lt 2 ] && [ -w "$file" ]; then
+			there=/dev/sd$([ "$disks" = 0 ] && echo a || echo b)
+			disks=$((disks + 1))
+			rig+=(--disk "$file")
+			return
+		fi
+		;;&
+	--disk) say "$file is copied: what is written to it will be lost" ;;
+	--vars) say "$file is copied: what firmware writes to it will be lost" ;;
+	esac
+	copies=$((copies + 1))
+	there=/files/$copies/${file##*/}
+	rig+=(--file "$file:$there")
+}
+
+# translate OPTION VALUE: the same option for the emulated host, at the end of `guest`.
+translate() {
+	local option=$1 value=$2 there
+	case $option in
+	--kernel | --initrd | --bios | --firmware | --vars | --state | --cdrom)
+		give "$option" "$value"
+		value=$there
+		;;
+	--flat | --load)
+		give "$option" "${value%@*}"
+		value=$there@${value##*@}
+		;;
+	--disk)
+		give "$option" "${value%%,*}"
+		value=$there${value#"${value%%,*}"}
+		;;
+	esac
+	guest+=("$option" "$value")
+}
+
 run_rig() {
-	if [ -n "${DISK:-}" ]; then
-		exec rig/run --vendor "${RIG:-intel}" --module vmm -i --no-guest --disk "$DISK" \
-			--file /usr/share/seabios/bios-256k.bin:/usr/share/seabios/ -- \
-			vellum run --disk /dev/sda "$@"
+	local rig=() guest=() disks=0 copies=0 bios
+	if ! says_what "$@"; then
+		exec rig/run --vendor "${RIG:-intel}" --module vmm -i -- \
+			vellum run --kernel /guest/vmlinux --initrd /guest/initrd --fast-boot "$@"
 	fi
-	exec rig/run --vendor "${RIG:-intel}" --module vmm -i -- \
-		vellum run --kernel /guest/vmlinux --initrd /guest/initrd --fast-boot "$@"
+	for bios in /usr/share/seabios/bios-256k.bin /usr/share/seabios/vgabios-*.bin; do
+		[ ! -e "$bios" ] || rig+=(--file "$bios:/usr/share/seabios/")
+	done
+	while [ $# != 0 ]; do
+		case $1 in
+		--kernel | --initrd | --bios | --firmware | --vars | --state | --cdrom | --flat | --load | --disk)
+			[ $# -gt 1 ] || break	# vellum says what is missing
+			translate "$1" "$2"
+			shift
+			;;
+		--*=*) translate "${1%%=*}" "${1#*=}" ;;
+		*) guest+=("$1") ;;
+		esac
+		shift
+	done
+	exec rig/run --vendor "${RIG:-intel}" --module vmm -i --no-guest "${rig[@]}" -- \
+		vellum run "${guest[@]}" "$@"
 }
 
 case ${RIG:-intel} in
@@ -91,6 +160,7 @@ if [ -n "${DISK:-}" ] && [ ! -e "$DISK" ]; then
 	die "DISK=$DISK: no such file (make debian-disk makes build/images/debian.img)"
 fi
 [ "${1:-}" != --only-check ] || exit 0
+[ -z "${DISK:-}" ] || set -- --disk "$DISK" "$@"
 why=$(native_reason)
 if [ -z "$why" ]; then
 	loaded=no
