@@ -11,7 +11,7 @@
  *
  *	block.h   requests                 image.c  the file: open, lock, do one
  *	disk.c    queue and I/O thread     pool.c   threads that block
- *	                                   uring.c  the same without threads
+ *	geometry.c  cylinders, heads       uring.c  the same without threads
  */
 #ifndef VELLUM_BLOCK_BLOCK_H
 #define VELLUM_BLOCK_BLOCK_H
@@ -70,6 +70,11 @@ struct block_options {
 	unsigned int sector;	/* the size is rounded up to these */
 };
 
+/* All of them at least 1. Heads: up to 255. */
+struct block_geometry {
+	uint32_t cylinders, heads, sectors;
+};
+
 struct block_image {
 	struct block_options o;
 	const struct block_calls *calls;
@@ -77,6 +82,7 @@ struct block_image {
 	bool is_file;		/* else a block device */
 	uint64_t size;		/* as the guest sees it */
 	uint64_t file_size;	/* as found at opening */
+	struct block_geometry geometry;
 	atomic_bool said;	/* the user knows of a failure */
 	atomic_bool no_punch, no_zero;	/* the file system can't */
 };
@@ -99,6 +105,14 @@ int block_image_do(struct block_image *img, const struct block_request *r,
 		   uint64_t skip);
 /* Tells the user, once per image. */
 void block_image_failed(struct block_image *img, const struct block_request *r);
+
+/* ---- geometry.c ---- */
+
+/* By its first sector, of 512 bytes, and its size, which is not 0. */
+void block_geometry(const uint8_t *boot, uint64_t sectors,
+		    struct block_geometry *g);
+/* The image's; when it is opened, since a disk keeps the geometry that it has. */
+void block_image_geometry(struct block_image *img);
 
 /* ---- pool.c ---- */
 

@@ -118,6 +118,7 @@ int block_image_open(struct block_image *img, const struct block_options *o,
 		block_image_close(img);
 		return -1;
 	}
+	block_image_geometry(img);
 	return 0;
 }
 

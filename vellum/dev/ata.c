@@ -343,6 +343,7 @@ static void soft_reset(struct ata_channel *c)
 
 void ata_power_on(struct ata_channel *c)
 {
+	struct block_geometry g;
 	unsigned int i;
 
 	for (i = 0; i < ATA_UNITS; i++) {
@@ -351,6 +352,11 @@ void ata_power_on(struct ata_channel *c)
 		u->channel = c;
 		u->heads = 16;
 		u->sectors = 63;
+		if (u->disk && !u->cdrom) {
+			ata_geometry(u, &g);
+			u->heads = (uint8_t)g.heads;
+			u->sectors = (uint8_t)g.sectors;
+		}
 		u->multiple = ATA_MULTIPLE_MAX;
 	}
 	c->control = 0;

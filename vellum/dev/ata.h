@@ -161,7 +161,8 @@ void ata_write_disk(struct ata_channel *c);
 /* ata_command.c */
 void ata_command(struct ata_channel *c, struct ata_unit *u, uint8_t command);
 
-/* ata_identify.c: 512 bytes into @out */
+/* ata_identify.c: a disk's geometry, as after power-on; 512 bytes into @out */
+void ata_geometry(const struct ata_unit *u, struct block_geometry *g);
 void ata_identify(const struct ata_unit *u, uint8_t *out);
 void atapi_identify(const struct ata_unit *u, uint8_t *out);
 

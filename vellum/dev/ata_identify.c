@@ -6,6 +6,8 @@
 
 #define WORDS		256u
 #define CYLINDERS_MAX	16383u
+#define HEADS_MAX	16u
+#define SECTORS_MAX	63u
 /* A BIOS reads nothing of a disk without one, and an image may be one sector. */
 #define CYLINDERS_MIN	2u
 #define LBA28_SECTORS	0x0fffffffu
@@ -61,24 +63,38 @@ static void put_both(const struct ata_unit *u, uint8_t *out, const char *model)
 	put(out, 80, 0x00f0);		/* ATA/ATAPI-4 to 7 */
 }
 
+/* Its addresses have room for 16 heads. */
+void ata_geometry(const struct ata_unit *u, struct block_geometry *g)
+{
+	uint64_t cylinders = u->disk->image.size / BLOCK_SECTOR / (HEADS_MAX * SECTORS_MAX);
+
+	*g = u->disk->image.geometry;
+	if (g->heads > HEADS_MAX) {
+		g->heads = HEADS_MAX;
+		g->sectors = SECTORS_MAX;
+		g->cylinders = cylinders > CYLINDERS_MAX ? CYLINDERS_MAX : (uint32_t)cylinders;
+	}
+	if (g->cylinders < CYLINDERS_MIN)
+		g->cylinders = CYLINDERS_MIN;
+	if (g->cylinders > CYLINDERS_MAX)
+		g->cylinders = CYLINDERS_MAX;
+}
+
 void ata_identify(const struct ata_unit *u, uint8_t *out)
 {
 	uint64_t sectors = u->disk->image.size / BLOCK_SECTOR;
-	uint64_t cylinders = sectors / (16 * 63);
+	struct block_geometry g;
 	uint64_t now = (uint64_t)u->heads * u->sectors;
 	uint64_t in_chs;
 
-	if (cylinders < CYLINDERS_MIN)
-		cylinders = CYLINDERS_MIN;
-	if (cylinders > CYLINDERS_MAX)
-		cylinders = CYLINDERS_MAX;
+	ata_geometry(u, &g);
 	in_chs = sectors / now > 65535 ? 65535 : sectors / now;
 
 	put_both(u, out, "VELLUM HARDDISK");
 	put(out, 0, 0x0040);
-	put(out, 1, (uint16_t)cylinders);
-	put(out, 3, 16);
-	put(out, 6, 63);
+	put(out, 1, (uint16_t)g.cylinders);
+	put(out, 3, (uint16_t)g.heads);
+	put(out, 6, (uint16_t)g.sectors);
 	put(out, 47, 0x8000 | ATA_MULTIPLE_MAX);
 	put(out, 49, 0x0f00);		/* LBA, DMA, IORDY */
 	put(out, 50, 0x4000);

@@ -280,20 +280,12 @@ static const struct virtio_ops ops = { notified, configured, drain };
 
 /* ---- configuration ---- */
 
-/*
- * Any will do that the disk has room for: of one with no whole cylinder a BIOS would
- * read nothing, and the image of a boot sector has one sector.
- */
-static void set_geometry(uint8_t *c, uint64_t sectors)
+static void set_geometry(uint8_t *c, const struct block_geometry *g)
 {
-	uint64_t track = sectors < 63 ? sectors : 63;
-	uint64_t heads = sectors < 16 * 63 ? sectors / track : 16;
-	uint64_t cylinders = sectors / (heads * track);
-
 	pci_put16(c + CONFIG_CYLINDERS,
-		  (uint16_t)(cylinders > 65535 ? 65535 : cylinders));
-	c[CONFIG_HEADS] = (uint8_t)heads;
-	c[CONFIG_SECTORS] = (uint8_t)track;
+		  (uint16_t)(g->cylinders > 65535 ? 65535 : g->cylinders));
+	c[CONFIG_HEADS] = (uint8_t)g->heads;
+	c[CONFIG_SECTORS] = (uint8_t)g->sectors;
 }
 
 static void set_config(struct virtio_blk *b)
@@ -304,7 +296,7 @@ static void set_config(struct virtio_blk *b)
 	pci_put32(c + CONFIG_CAPACITY, (uint32_t)sectors);
 	pci_put32(c + CONFIG_CAPACITY + 4, (uint32_t)(sectors >> 32));
 	pci_put32(c + CONFIG_SEG_MAX, SEG_MAX);
-	set_geometry(c, sectors);
+	set_geometry(c, &b->disk->image.geometry);
 	pci_put32(c + CONFIG_BLK_SIZE, BLOCK_SECTOR);
 	c[CONFIG_PHYSICAL_EXP] = PHYSICAL_EXP;
 	pci_put16(c + CONFIG_MIN_IO, 1u << PHYSICAL_EXP);

@@ -237,6 +237,119 @@ static void test_last_sector_is_filled_up(void **state)
 	disk_close(&d);
 }
 
+/* ---- geometry ---- */
+
+static void put(uint8_t *p, uint32_t v, unsigned int n)
+{
+	memcpy(p, &v, n);
+}
+
+/* A partition entry from the CHS and LBA addresses of its first and last sector. */
+static void put_partition(uint8_t *boot, unsigned int i, uint32_t first_chs, uint32_t first,
+			  uint32_t last_chs, uint32_t last)
+{
+	uint8_t *p = boot + 446 + 16 * i;
+
+	put(p + 1, first_chs, 3);
+	p[4] = 0x0c;
+	put(p + 5, last_chs, 3);
+	put(p + 8, first, 4);
+	put(p + 12, last - first + 1, 4);
+	boot[510] = 0x55;
+	boot[511] = 0xaa;
+}
+
+/* As the three bytes lie in a partition entry. */
+static uint32_t chs(uint32_t c, uint32_t h, uint32_t s)
+{
+	return h | (s | (c >> 8) << 6) << 8 | (c & 255) << 16;
+}
+
+static void is_geometry(const uint8_t *boot, uint64_t sectors, uint32_t c, uint32_t h, uint32_t s)
+{
+	struct block_geometry g;
+
+	block_geometry(boot, sectors, &g);
+	assert_int_equal(g.cylinders, c);
+	assert_int_equal(g.heads, h);
+	assert_int_equal(g.sectors, s);
+}
+
+static void test_geometry_of_what_tells_none(void **state)
+{
+	uint8_t boot[512] = { 0 };
+
+	(void)state;
+	is_geometry(boot, 2097152, 2080, 16, 63);
+	is_geometry(boot, 1, 1, 1, 1);
+	is_geometry(boot, 100, 1, 1, 63);
+	is_geometry(boot, 1ull << 53, UINT32_MAX, 16, 63);
+	is_geometry(boot, 2880, 80, 2, 18);	/* 1.44 MB */
+	is_geometry(boot, 720, 40, 2, 9);
+	boot[510] = 0x55;
+	boot[511] = 0xaa;
+	is_geometry(boot, 2400, 80, 2, 15);
+}
+
+static void test_geometry_of_partitions(void **state)
+{
+	uint8_t boot[512] = { 0 };
+
+	(void)state;
+	/* 255 heads: first in the second partition, the first being empty */
+	put_partition(boot, 1, chs(0, 32, 33), 2048, chs(130, 254, 63), 131 * 255 * 63 - 1);
+	is_geometry(boot, 2104515 + 100, 131, 255, 63);
+	memset(boot, 0, sizeof(boot));
+	put_partition(boot, 0, chs(0, 1, 1), 17, chs(305, 3, 17), 306 * 4 * 17 - 1);
+	is_geometry(boot, 306 * 4 * 17, 306, 4, 17);
+	/* the end is beyond what CHS can say, the beginning is not */
+	put_partition(boot, 0, chs(0, 1, 1), 63, chs(1023, 254, 63), 100000000);
+	is_geometry(boot, 100000001, 6224, 255, 63);
+	/* both ways to say it don't fit together: it tells nothing */
+	put_partition(boot, 0, chs(0, 1, 1), 63, chs(305, 3, 17), 4000);
+	is_geometry(boot, 100000, 99, 16, 63);
+	/* more than the disk has */
+	put_partition(boot, 0, chs(0, 1, 1), 17, chs(0, 3, 17), 4 * 17 - 1);
+	is_geometry(boot, 60, 1, 1, 60);
+}
+
+static void test_geometry_of_a_volume(void **state)
+{
+	uint8_t boot[512] = { 0 };
+
+	(void)state;
+	boot[510] = 0x55;
+	boot[511] = 0xaa;
+	put(boot + 11, 512, 2);
+	put(boot + 19, 2880, 2);
+	put(boot + 24, 18, 2);
+	put(boot + 26, 2, 2);
+	is_geometry(boot, 2880, 80, 2, 18);
+	is_geometry(boot, 4000, 111, 2, 18);
+	put(boot + 24, 64, 2);		/* no such number of sectors */
+	is_geometry(boot, 4000, 3, 16, 63);
+	put(boot + 24, 0, 2);
+	is_geometry(boot, 4000, 3, 16, 63);
+	put(boot + 24, 18, 2);
+	put(boot + 26, 256, 2);
+	is_geometry(boot, 4000, 3, 16, 63);
+	put(boot + 26, 2, 2);
+	put(boot + 11, 1024, 2);
+	is_geometry(boot, 4000, 3, 16, 63);
+}
+
+static void test_image_has_its_geometry(void **state)
+{
+	struct disk d;
+
+	(void)state;
+	make_image(1474560);
+	must_open(&d, false);
+	assert_int_equal(d.image.geometry.heads, 2);
+	assert_int_equal(d.image.geometry.sectors, 18);
+	disk_close(&d);
+}
+
 static void test_locks(void **state)
 {
 	struct disk a, b;
@@ -517,6 +630,10 @@ int main(void)
 		BOTH(test_zeroes_by_hand),
 		BOTH(test_range_and_permission),
 		BOTH(test_last_sector_is_filled_up),
+		cmocka_unit_test(test_geometry_of_what_tells_none),
+		cmocka_unit_test(test_geometry_of_partitions),
+		cmocka_unit_test(test_geometry_of_a_volume),
+		cmocka_unit_test(test_image_has_its_geometry),
 		BOTH(test_locks),
 		BOTH(test_refuses_what_is_no_image),
 		BOTH(test_file_cut_while_in_use),
