@@ -58,7 +58,7 @@ says_what() {
 	local arg
 	for arg; do
 		case ${arg%%=*} in
-		--kernel | --bios | --firmware | --disk | --cdrom | --flat | --load) return 0 ;;
+		--kernel | --bios | --firmware | --disk | --cdrom | --floppy | --flat | --load) return 0 ;;
 		esac
 	done
 	return 1
@@ -90,7 +90,7 @@ give() {
 	there=$file
 	[ -f "$file" ] || return 0	# the host's own, or missing: vellum will say so there
 	case $option in
-	--disk | --cdrom)
+	--disk | --cdrom | --floppy)
 		if [ "$disks" -lt 2 ] && [ -w "$file" ]; then
 			there=/dev/sd$([ "$disks" = 0 ] && echo a || echo b)
 			disks=$((disks + 1))
@@ -98,7 +98,7 @@ give() {
 			return
 		fi
 		;;&
-	--disk) say "$file is copied: what is written to it will be lost" ;;
+	--disk | --floppy) say "$file is copied: what is written to it will be lost" ;;
 	--vars) say "$file is copied: what firmware writes to it will be lost" ;;
 	esac
 	copies=$((copies + 1))
@@ -118,7 +118,7 @@ translate() {
 		give "$option" "${value%@*}"
 		value=$there@${value##*@}
 		;;
-	--disk)
+	--disk | --floppy)
 		give "$option" "${value%%,*}"
 		value=$there${value#"${value%%,*}"}
 		;;
@@ -137,7 +137,7 @@ run_rig() {
 	done
 	while [ $# != 0 ]; do
 		case $1 in
-		--kernel | --initrd | --bios | --firmware | --vars | --state | --cdrom | --flat | --load | --disk)
+		--kernel | --initrd | --bios | --firmware | --vars | --state | --cdrom | --flat | --load | --disk | --floppy)
 			[ $# -gt 1 ] || break	# vellum says what is missing
 			translate "$1" "$2"
 			shift

@@ -337,8 +337,11 @@ int board_finish(struct machine *m, struct vmm_error *e)
 }
 
 /* Places that every PC's firmware knows, and SeaBIOS's for what QEMU tells. */
+#define CMOS_FLOPPIES		0x10
 #define CMOS_EQUIPMENT		0x14
+#define EQUIPMENT_FLOPPY	0x01u
 #define EQUIPMENT_FPU		0x02u
+#define EQUIPMENT_TWO_FLOPPIES	0x40u
 #define CMOS_BOOT_ORDER_2	0x38	/* upper half: the third choice */
 #define CMOS_BOOT_ORDER		0x3d	/* lower half: the first */
 #define CMOS_OTHER_CPUS		0x5f
@@ -346,13 +349,22 @@ enum { BOOT_FLOPPY = 1, BOOT_DISK = 2, BOOT_CDROM = 3 };
 
 void board_fill_cmos(struct machine *m)
 {
-	uint8_t *ram = m->rtc.ram;
+	uint8_t *ram = m->rtc.ram, floppies;
 
 	if (!m->board.present)
 		return;
 	ram[CMOS_EQUIPMENT] = EQUIPMENT_FPU;
 	ram[CMOS_BOOT_ORDER] = BOOT_CDROM << 4 | BOOT_DISK;
 	ram[CMOS_BOOT_ORDER_2] = BOOT_FLOPPY << 4;
+	floppies = storage_floppy_types(m);
+	if (floppies) {
+		ram[CMOS_FLOPPIES] = floppies;
+		ram[CMOS_EQUIPMENT] |= EQUIPMENT_FLOPPY;
+		if (floppies & 15)
+			ram[CMOS_EQUIPMENT] |= EQUIPMENT_TWO_FLOPPIES;
+		ram[CMOS_BOOT_ORDER] = BOOT_DISK << 4 | BOOT_FLOPPY;
+		ram[CMOS_BOOT_ORDER_2] = BOOT_CDROM << 4;
+	}
 	ram[CMOS_OTHER_CPUS] = (uint8_t)(m->cfg->cpus - 1);
 }
 

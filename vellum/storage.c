@@ -7,6 +7,8 @@
 
 #define CD_SECTOR	2048u
 
+static const char *const options[] = { "--disk", "--cdrom", "--floppy" };
+
 /* ---- the session's ---- */
 
 static bool ends_with(const char *s, size_t len, const char *end)
@@ -31,6 +33,8 @@ static int parse_words(struct storage_unit *u, const char *value, size_t *len)
 		if (ends_with(value, *len, ",ro")) {
 			u->readonly = true;
 			*len -= strlen(",ro");
+		} else if (u->kind == STORAGE_FLOPPY) {
+			return 0;
 		} else if (ends_with(value, *len, ",bus=virtio")) {
 			u->bus = STORAGE_VIRTIO;
 			*len -= strlen(",bus=virtio");
@@ -47,18 +51,34 @@ static int parse_words(struct storage_unit *u, const char *value, size_t *len)
 	return 0;
 }
 
-int storage_parse(struct storage *s, const char *value, bool cdrom)
+static unsigned int count(const struct storage *s, enum storage_kind kind)
 {
-	const char *option = cdrom ? "--cdrom" : "--disk";
+	unsigned int i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += s->unit[i].kind == kind;
+	return n;
+}
+
+int storage_parse(struct storage *s, const char *value, enum storage_kind kind)
+{
+	static const enum storage_bus buses[] = {
+		STORAGE_VIRTIO, STORAGE_ATA, STORAGE_FDC,
+	};
+	static const char *const names[] = { "disk", "cd", "floppy" };
 	struct storage_unit *u = &s->unit[s->n];
+	const char *option = options[kind];
 	size_t len = strlen(value);
 
 	if (s->n == STORAGE_MAX)
-		return refuse(option, value, "more than 8 disks and CDs");
+		return refuse(option, value, "more than 8 disks, CDs and floppies");
+	if (kind == STORAGE_FLOPPY && count(s, kind) == FDC_DRIVES)
+		return refuse(option, value, "more than 2 of them");
 	memset(u, 0, sizeof(*u));
-	u->cdrom = u->readonly = cdrom;
-	u->bus = cdrom ? STORAGE_ATA : STORAGE_VIRTIO;
-	if (!cdrom && parse_words(u, value, &len))
+	u->kind = kind;
+	u->readonly = kind == STORAGE_CDROM;
+	u->bus = buses[kind];
+	if (kind != STORAGE_CDROM && parse_words(u, value, &len))
 		return -1;
 	if (!len || value[0] == ',')
 		return refuse(option, value, "a file is missing");
@@ -66,10 +86,20 @@ int storage_parse(struct storage *s, const char *value, bool cdrom)
 	if (!u->path)
 		return refuse(option, value, "out of memory");
 	snprintf(u->name, sizeof(u->name), "%s %.48s", option, u->path);
-	snprintf(u->id, sizeof(u->id), "vellum-%s%u", cdrom ? "cd" : "disk",
-		 s->n);
+	snprintf(u->id, sizeof(u->id), "vellum-%s%u", names[kind], s->n);
 	s->n++;
 	return 0;
+}
+
+static int check_floppy(const struct storage_unit *u, struct vmm_error *e)
+{
+	struct block_geometry g;
+
+	if (fdc_geometry(&u->disk.image, &g))
+		return 0;
+	return vmm_fail(e, VMM_ERR_INPUT,
+		"--floppy %s: %llu bytes are more than any floppy has: is it for --disk or --cdrom?",
+		u->path, (unsigned long long)u->disk.image.size);
 }
 
 int storage_open(struct storage *s, struct vmm_error *e)
@@ -79,14 +109,16 @@ int storage_open(struct storage *s, struct vmm_error *e)
 	for (i = 0; i < s->n; i++) {
 		struct storage_unit *u = &s->unit[i];
 		struct block_options o = {
-			.option = u->cdrom ? "--cdrom" : "--disk",
+			.option = options[u->kind],
 			.path = u->path, .readonly = u->readonly,
-			.sector = u->cdrom ? CD_SECTOR : BLOCK_SECTOR,
+			.sector = u->kind == STORAGE_CDROM ? CD_SECTOR : BLOCK_SECTOR,
 		};
 
 		if (disk_open(&u->disk, &o, DISK_BEST, e))
 			return -1;
 		u->open = true;
+		if (u->kind == STORAGE_FLOPPY && check_floppy(u, e))
+			return -1;
 	}
 	return 0;
 }
@@ -180,13 +212,13 @@ static unsigned int place_ata(struct machine *m, bool cdroms, unsigned int n)
 		struct storage_unit *u = &s->unit[i];
 		struct ata_unit *a;
 
-		if (u->bus != STORAGE_ATA || u->cdrom != cdroms)
+		if (u->bus != STORAGE_ATA || (u->kind == STORAGE_CDROM) != cdroms)
 			continue;
 		if (n < ATA_CHANNELS * ATA_UNITS) {
 			a = &m->storage.ata->channel[n / ATA_UNITS]
 				.unit[n % ATA_UNITS];
 			a->disk = &u->disk;
-			a->cdrom = u->cdrom;
+			a->cdrom = u->kind == STORAGE_CDROM;
 			a->id = u->id;
 		}
 		n++;
@@ -216,6 +248,57 @@ static int add_ata(struct machine *m, struct vmm_error *e)
 	return 0;
 }
 
+static int add_fdc_ports(struct machine *m, struct fdc *f)
+{
+	struct bus_range ports = {
+		.base = FDC_PORT, .len = FDC_PORTS, .width = 1, .name = "floppy",
+		.ops = &fdc_ops, .dev = f,
+	};
+	struct bus_range dir = {
+		.base = FDC_DIR_PORT, .len = 1, .width = 1, .name = "floppy change",
+		.ops = &fdc_dir_ops, .dev = f,
+	};
+
+	return bus_add(&m->pio, &ports) || bus_add(&m->pio, &dir);
+}
+
+static int add_fdc(struct machine *m, struct vmm_error *e)
+{
+	struct storage *s = m->cfg->storage;
+	struct fdc *f = calloc(1, sizeof(*f));
+	unsigned int i, n = 0;
+
+	if (!f)
+		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	m->storage.fdc = f;
+	f->done.fd = -1;
+	for (i = 0; i < s->n; i++) {
+		if (s->unit[i].kind != STORAGE_FLOPPY)
+			continue;
+		f->drive[n].disk = &s->unit[i].disk;
+		fdc_geometry(&s->unit[i].disk.image, &f->drive[n++].g);
+	}
+	f->irq = machine_line(m, FDC_IRQ);
+	f->isa = &m->board.isa;
+	f->ram = &m->ram;
+	if (fdc_init(f, m->loop) || add_fdc_ports(m, f))
+		return vmm_fail(e, VMM_ERR_HOST,
+			"no memory, file descriptor or port for the floppy controller");
+	return 0;
+}
+
+uint8_t storage_floppy_types(const struct machine *m)
+{
+	const struct fdc *f = m->storage.fdc;
+	uint8_t types = 0;
+
+	if (f && f->drive[0].disk)
+		types |= (uint8_t)(fdc_cmos_type(&f->drive[0].g) << 4);
+	if (f && f->drive[1].disk)
+		types |= fdc_cmos_type(&f->drive[1].g);
+	return types;
+}
+
 int machine_add_storage(struct machine *m, struct vmm_error *e)
 {
 	bool ata = false;
@@ -226,11 +309,14 @@ int machine_add_storage(struct machine *m, struct vmm_error *e)
 	for (i = 0; i < m->cfg->storage->n; i++) {
 		if (m->cfg->storage->unit[i].bus == STORAGE_ATA)
 			ata = true;
-		else if (add_virtio(m, i))
+		else if (m->cfg->storage->unit[i].bus == STORAGE_VIRTIO &&
+			 add_virtio(m, i))
 			return vmm_fail(e, VMM_ERR_HOST,
 				"%s: no memory, file descriptor or PCI slot for its controller",
 				m->cfg->storage->unit[i].name);
 	}
+	if (count(m->cfg->storage, STORAGE_FLOPPY) && add_fdc(m, e))
+		return -1;
 	return ata ? add_ata(m, e) : 0;
 }
 
@@ -249,5 +335,10 @@ void machine_remove_storage(struct machine *m)
 		ata_remove(m->storage.ata);
 		free(m->storage.ata);
 		m->storage.ata = NULL;
+	}
+	if (m->storage.fdc) {
+		fdc_fini(m->storage.fdc);
+		free(m->storage.fdc);
+		m->storage.fdc = NULL;
 	}
 }

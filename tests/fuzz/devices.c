@@ -64,15 +64,16 @@ static int make_file(char name[32], uint64_t size)
 
 static void add_disks(void)
 {
-	static const char *const words[] = { "", ",bus=ata" };
+	static const char *const words[] = { "", ",bus=ata", "" };
 	char value[64], name[32];
 	struct vmm_error e;
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		close(make_file(name, MIB));
 		snprintf(value, sizeof(value), "%s%s", name, words[i]);
-		must(!storage_parse(&storage, value, false), "disk");
+		must(!storage_parse(&storage, value,
+				    i < 2 ? STORAGE_DISK : STORAGE_FLOPPY), "disk");
 	}
 	must(!storage_open(&storage, &e) && !storage_start(&storage, &e), "disks");
 	for (i = 0; i < storage.n; i++)

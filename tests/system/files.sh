@@ -36,6 +36,12 @@ verdict "--bios=FILE, and --load FILE@ADDR" run 42 --bios="$work/vmcall.bin" \
 verdict "a missing file is named" run 4 --cdrom "$work/none.iso"
 verdict "SeaBIOS boots --disk FILE" run 42 --disk "$work/a disk.img,bus=virtio" --debug-exit
 verdict "what the guest wrote is in the file" written
+cp "$work/a disk.img" "$work/floppy.img"
+truncate -s 1474560 "$work/floppy.img"
+dd if=/dev/zero of="$work/floppy.img" bs=512 seek=1 count=1 conv=notrunc status=none
+verdict "SeaBIOS boots --floppy FILE first" run 42 --floppy "$work/floppy.img" \
+	--disk "$work/end.bin" --debug-exit
+verdict "what the guest wrote is on the floppy" cmp -n 512 "$work/floppy.img" "$work/floppy.img" 0 512
 verdict "DISK=FILE does the same" env DISK="$work/a disk.img" RIG="$RIG" \
 	timeout 60 bash -c './run.sh --memory 64M --debug-exit --quiet </dev/null; [ $? = 42 ]'
 plan

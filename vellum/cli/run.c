@@ -15,7 +15,7 @@ enum {
 	OPT_STRICT_IO, OPT_DEBUG_EXIT, OPT_QUIET, OPT_FLAT, OPT_ENTRY,
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
-	OPT_DISK, OPT_CDROM, OPT_NAME, OPT_CATCH, OPT_LINT,
+	OPT_DISK, OPT_CDROM, OPT_FLOPPY, OPT_NAME, OPT_CATCH, OPT_LINT,
 	OPT_NO_SANDBOX, OPT_GDB,
 };
 
@@ -45,6 +45,7 @@ static const struct option_spec specs[] = {
 	{ "com2", "FILE", OPT_COM2, "write what the guest sends to its second serial port to FILE" },
 	{ "disk", "FILE", OPT_DISK, "disk image or block device: FILE[,ro][,bus=virtio|ata]; may be repeated" },
 	{ "cdrom", "FILE", OPT_CDROM, "CD image (ISO 9660)" },
+	{ "floppy", "FILE", OPT_FLOPPY, "floppy's image: FILE[,ro]; may be repeated; booted before disks" },
 	{ "keyboard", NULL, OPT_KEYBOARD, "input goes to the guest's keyboard, not to its serial port" },
 	{ "catch-faults", NULL, OPT_CATCH, "trap the faults that lead to a triple fault, to explain it from its first" },
 	{ "lint", NULL, OPT_LINT, "check the first vCPU's state; don't enter a guest that can't run" },
@@ -165,9 +166,12 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_COM2: o->fw.com2 = value; o->cfg.pci = true; return 0;
 	case OPT_DISK:
 	case OPT_CDROM:
+	case OPT_FLOPPY:
 		o->cfg.storage = &the_storage;
 		o->cfg.pci = true;
-		return storage_parse(&the_storage, value, id == OPT_CDROM);
+		return storage_parse(&the_storage, value,
+				     id == OPT_DISK ? STORAGE_DISK :
+				     id == OPT_CDROM ? STORAGE_CDROM : STORAGE_FLOPPY);
 	case OPT_NAME: o->cfg.name = value; return 0;
 	case OPT_CATCH: o->cfg.catch_faults = true; return 0;
 	case OPT_LINT: o->cfg.lint = true; return 0;

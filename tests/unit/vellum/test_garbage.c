@@ -48,15 +48,15 @@ static void make_file(struct image_file *f, uint64_t size)
 	};
 }
 
-/* Two disks, so that bus masters and their rings are there to be hit. */
+/* Disks of each kind, so that bus masters and their rings are there to be hit. */
 static void add_disks(void)
 {
-	static const char *const words[] = { "", ",bus=ata" };
-	char value[64], name[2][32];
+	static const char *const words[] = { "", ",bus=ata", "" };
+	char value[64], name[3][32];
 	struct vmm_error e;
 	unsigned int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		int fd;
 
 		strcpy(name[i], "/tmp/vellum-test-XXXXXX");
@@ -65,12 +65,14 @@ static void add_disks(void)
 		assert_int_equal(ftruncate(fd, MIB), 0);
 		close(fd);
 		snprintf(value, sizeof(value), "%s%s", name[i], words[i]);
-		assert_int_equal(storage_parse(&storage, value, false), 0);
+		assert_int_equal(storage_parse(&storage, value,
+				i < 2 ? STORAGE_DISK : STORAGE_FLOPPY), 0);
 	}
 	assert_int_equal(storage_open(&storage, &e), 0);
 	assert_int_equal(storage_start(&storage, &e), 0);
 	unlink(name[0]);
 	unlink(name[1]);
+	unlink(name[2]);
 	cfg.storage = &storage;
 }
 
