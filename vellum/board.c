@@ -257,22 +257,29 @@ static int wire(struct machine *m)
 	       add(io, APM_PORT, APM_PORTS, 1, "APM", &apm_ops, b->isa.apm) ||
 	       add(&m->mmio, HPET_ADDRESS, HPET_SIZE, 8, "HPET", &hpet_ops,
 		   &b->hpet) ||
-	       (m->cfg->rom &&
-		(add(io, FWCFG_PORT, FWCFG_PORTS, 2, "fw_cfg", &fwcfg_ops,
-		     &b->fwcfg) ||
-		 add(io, FWCFG_DMA_PORT, FWCFG_DMA_PORTS, 8, "fw_cfg DMA",
-		     &fwcfg_dma_ops, &b->fwcfg))) ||
 	       (m->cfg->debug_port &&
 		add(io, DEBUG_PORT, 1, 1, "debug port", &debugcon_ops,
 		    &m->misc));
 }
 
-static int add_contents(struct machine *m, struct vmm_error *e)
+/*
+ * For firmware, and for Multiboot kernels, which look there for the number of
+ * CPUs: their ACPI tables are in place.
+ */
+static int add_fwcfg(struct machine *m, struct vmm_error *e)
 {
 	struct board *b = &m->board;
 
+	if (!m->cfg->rom && !m->multiboot)
+		return 0;
+	if (add(&m->pio, FWCFG_PORT, FWCFG_PORTS, 2, "fw_cfg", &fwcfg_ops,
+		&b->fwcfg) ||
+	    add(&m->pio, FWCFG_DMA_PORT, FWCFG_DMA_PORTS, 8, "fw_cfg DMA",
+		&fwcfg_dma_ops, &b->fwcfg))
+		return vmm_fail(e, VMM_ERR_INTERNAL,
+				"fw_cfg does not fit onto the bus");
 	b->contents.f = &b->fwcfg;
-	b->contents.acpi = current_acpi;
+	b->contents.acpi = m->cfg->rom ? current_acpi : NULL;
 	b->contents.opaque = m;
 	return firmware_contents(&b->contents, &m->ram, m->cfg->cpus,
 				 COM1_PORT, e);
@@ -298,7 +305,7 @@ int board_add(struct machine *m, struct vmm_error *e)
 
 	b->present = board_wanted(m->cfg);
 	if (!b->present)
-		return 0;
+		return add_fwcfg(m, e);
 	init_com2(m);
 	isa_reset(&b->isa);
 	b->hpet.set_gsi = set_hpet;
@@ -323,7 +330,7 @@ int board_add(struct machine *m, struct vmm_error *e)
 	/* An earlier program may have left a named VM with the HPET in charge. */
 	if (m->cfg->name)
 		cut_legacy(m, false);
-	return m->cfg->rom ? add_contents(m, e) : 0;
+	return add_fwcfg(m, e);
 }
 
 int board_finish(struct machine *m, struct vmm_error *e)
@@ -377,9 +384,9 @@ void board_remove(struct machine *m)
 		hpet_fini(&b->hpet);
 		if (b->typing.loop)
 			ev_timer_fini(&b->typing);
-		fwcfg_fini(&b->fwcfg);
 		free(b->route);
 	}
+	fwcfg_fini(&b->fwcfg);
 	b->present = false;
 	rom_destroy(&b->rom);
 }

@@ -33,7 +33,7 @@ struct board {
 	struct hpet hpet;
 	struct uart com2;
 	int com2_fd;			/* its output goes here; -1 = nowhere */
-	struct fwcfg fwcfg;
+	struct fwcfg fwcfg;		/* also without the rest: board.c */
 	struct firmware_contents contents;
 	struct rom rom;
 	struct vmm_msi_route *route;	/* BOARD_ROUTES_MAX */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest kernel's command line: a quiet and quick default, then what the
- * user appends.
+ * The guest kernel's command line: for Linux a quiet and quick default, then
+ * what the user appends.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +29,18 @@
 	"ftrace_check_for_weak_functions,ftrace_check_sync," \
 	"trace_eval_init,trace_eval_sync,init_kprobe_trace"
 
+char *machine_words(const struct machine_config *cfg)
+{
+	const char *first = cfg->cmdline ? cfg->cmdline : "";
+	const char *append = cfg->append ? cfg->append : "";
+	char *line;
+
+	if (asprintf(&line, "%s%s%s", first, *first && *append ? " " : "",
+		     append) < 0)
+		return NULL;
+	return line;
+}
+
 char *machine_cmdline(struct machine *m, unsigned int tsc_khz)
 {
 	const struct machine_config *cfg = m->cfg;
@@ -37,12 +49,8 @@ char *machine_cmdline(struct machine *m, unsigned int tsc_khz)
 
 	m->warm_means_panic = !cfg->cmdline && !strstr(append, "reboot=") &&
 			      !strstr(append, "panic=");
-	if (cfg->cmdline) {
-		if (asprintf(&line, "%s%s%s", cfg->cmdline,
-			     *append ? " " : "", append) < 0)
-			return NULL;
-		return line;
-	}
+	if (cfg->cmdline)
+		return machine_words(cfg);
 	/* The kernel side knows the rate; CPUID may tell of another CPU's. */
 	if (tsc_khz)
 		snprintf(tsc, sizeof(tsc), " tsc_early_khz=%u", tsc_khz);

@@ -101,8 +101,9 @@ static void init_uart(struct machine *m)
 	if (m->cfg->keyboard)
 		m->uart.backend.take = NULL;
 	m->uart.irq = machine_line(m, COM1_IRQ);
-	/* Linux drops what comes too early; a flat guest may poll. */
-	m->uart.hold_unless_rda = !m->cfg->flat && !m->cfg->rom;
+	/* Linux drops what comes too early; a flat guest or Multiboot one may poll. */
+	m->uart.hold_unless_rda = !m->cfg->flat && !m->cfg->rom &&
+				  !m->multiboot;
 	m->console->input = console_input;
 	m->console->opaque = m;
 }

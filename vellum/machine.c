@@ -67,33 +67,40 @@ static int create_vm(struct machine *m, struct vmm_accel *accel,
 	return ram_add_slots(&m->ram, &m->vm, e);
 }
 
-static int load_linux(struct machine *m, struct boot_state *s,
+static int load_kernel(struct machine *m, struct boot_state *s,
 		      struct vmm_error *e)
 {
 	struct acpi_config acpi = {
 		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
 		.pci = board_wanted(m->cfg), .ecam = Q35_ECAM_BASE,
 	};
-	struct linux_boot b = {
-		.kernel = m->cfg->kernel, .initrd = m->cfg->initrd,
-		.rsdp = BOOT_ACPI,
+	struct kernel_boot b = {
+		.kernel = m->cfg->kernel, .module = m->cfg->module,
+		.n_modules = m->cfg->n_modules, .rsdp = BOOT_ACPI,
 	};
 	uint32_t len = BOOT_ACPI_END - BOOT_ACPI;
-	char *cmdline;
+	char *cmdline, *words;
 	int ret;
 
 	ret = acpi_build(ram_at(&m->ram, GPA(BOOT_ACPI), len), BOOT_ACPI, len,
 			 &acpi, e);
 	if (ret)
 		return ret;
-	cmdline = machine_cmdline(m, vmm_vcpu_tsc_khz(&m->vcpu[0].v));
-	if (!cmdline)
-		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
-	b.cmdline = cmdline;
-	ret = boot_linux(&m->ram, &b, s, e);
+	b.cmdline = cmdline = machine_cmdline(m, vmm_vcpu_tsc_khz(&m->vcpu[0].v));
+	b.words = words = machine_words(m->cfg);
+	if (cmdline && words)
+		ret = boot_kernel(&m->ram, &b, s, e);
+	else
+		ret = vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	if (!ret && s->multiboot) {
+		m->multiboot = true;
+		m->warm_means_panic = false;
+	}
 	if (!ret && !m->cfg->quiet)
-		fprintf(stderr, "vellum: guest command line: %s\n", cmdline);
+		fprintf(stderr, "vellum: guest command line: %s\n",
+			m->multiboot ? words : cmdline);
 	free(cmdline);
+	free(words);
 	return ret;
 }
 
@@ -101,7 +108,7 @@ static int load_guest(struct machine *m, struct boot_state *s,
 		      struct vmm_error *e)
 {
 	if (!m->cfg->flat)
-		return load_linux(m, s, e);
+		return load_kernel(m, s, e);
 	memset(s, 0, sizeof(*s));
 	s->mode = m->cfg->mode;
 	s->cs = m->cfg->entry_cs;

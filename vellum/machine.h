@@ -39,8 +39,10 @@ struct machine_config {
 	uint64_t memory;
 	unsigned int cpus;
 
-	bool flat;			/* else Linux */
-	struct image_file kernel, initrd;
+	bool flat;			/* else a kernel */
+	struct image_file kernel;
+	struct boot_module module[BOOT_MODULES_MAX];	/* initrds */
+	unsigned int n_modules;
 	const char *cmdline;		/* replaces the default; NULL = default */
 	const char *append;		/* comes after it; NULL = nothing */
 	bool fast_boot;
@@ -124,6 +126,7 @@ struct machine {
 	struct vcpu vcpu[CPUS_MAX];
 	unsigned int n_vcpus;
 	bool pit_on_pin2;
+	bool multiboot;			/* a kernel of that protocol */
 	bool warm_means_panic;		/* our reboot=panic_warm is in force */
 
 	/* all below: device lock, once the vCPUs run */
@@ -169,8 +172,9 @@ void machine_set_gsi(struct machine *m, unsigned int gsi,
 		     enum gsi_source source, bool level);
 struct irq_line machine_line(struct machine *m, unsigned int number);
 
-/* cmdline.c: the guest's command line, from malloc(). */
+/* cmdline.c: Linux's command line, and the user's own part; from malloc(). */
 char *machine_cmdline(struct machine *m, unsigned int tsc_khz);
+char *machine_words(const struct machine_config *cfg);
 
 /* vcpu.c */
 int vcpu_create(struct machine *m, struct vmm_error *e);

@@ -16,6 +16,7 @@
 #define NOTE_WARM	(1u << 3)	/* machine.warm_means_panic */
 #define NOTE_STARTED	(1u << 4)
 #define NOTE_ROM	(1u << 5)
+#define NOTE_MULTIBOOT	(1u << 6)
 
 struct note {
 	uint32_t magic, version;
@@ -179,7 +180,8 @@ int named_loaded(struct machine *m, struct vmm_error *e)
 			 (board_wanted(c) ? NOTE_PCI : 0) |
 			 (c->debug_exit ? NOTE_DEBUG_EXIT : 0) |
 			 (m->warm_means_panic ? NOTE_WARM : 0) |
-			 (c->rom ? NOTE_ROM : 0),
+			 (c->rom ? NOTE_ROM : 0) |
+			 (m->multiboot ? NOTE_MULTIBOOT : 0),
 		.rom_size = m->board.rom.size, .vars_size = m->board.rom.vars.size,
 	};
 
@@ -209,6 +211,7 @@ int named_start(struct machine *m, struct vmm_error *e)
 	if (read_note(&m->vm, m->cfg->name, &n, e))
 		return -1;
 	m->warm_means_panic = n.flags & NOTE_WARM;
+	m->multiboot = n.flags & NOTE_MULTIBOOT;
 	if (n.flags & NOTE_STARTED) {
 		if (!m->cfg->quiet)
 			fprintf(stderr,
@@ -217,7 +220,7 @@ int named_start(struct machine *m, struct vmm_error *e)
 		/* Nobody asserts what the last program's devices did. */
 		for (gsi = 0; gsi < ISA_GSIS; gsi++)
 			(void)vmm_vm_irq_line(&m->vm, gsi, false);
-		if (!m->cfg->flat && !m->cfg->rom)
+		if (!m->cfg->flat && !m->cfg->rom && !m->multiboot)
 			guess_uart(m);
 		return 0;
 	}

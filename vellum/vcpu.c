@@ -160,8 +160,8 @@ int vcpu_start_state(struct vcpu *c, const struct boot_state *b,
 		     struct vmm_error *e)
 {
 	struct kvm_regs r = {
-		.rip = b->rip, .rsp = b->rsp, .rsi = b->rsi, .rbx = b->rbx,
-		.rdi = b->rdi, .rflags = RFLAGS_FIXED,
+		.rip = b->rip, .rsp = b->rsp, .rsi = b->rsi, .rax = b->rax,
+		.rbx = b->rbx, .rdi = b->rdi, .rflags = RFLAGS_FIXED,
 	};
 	struct kvm_sregs s;
 	int ret;

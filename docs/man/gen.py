@@ -54,6 +54,14 @@ With
 .Fl -name Ar NAME
 makes the VM, loads it and runs it. A reset makes it anew.
 .Pp
+.Fl -kernel Ar FILE
+takes Linux (a bzImage of 64 bits, or vmlinux by its PVH entry) and Multiboot kernels, which
+get each
+.Fl -initrd Ar FILE Ns Op , Ns Ar STRING
+as a module and as their command line the file's name and what
+.Fl -append
+says.
+.Pp
 A guest that dies of a triple fault, or whose entry the CPU refuses, is explained at the
 end, as
 .Xr vellum-explain 1

@@ -89,7 +89,7 @@ static void set_up_session(void)
 	cfg = (struct machine_config){
 		.memory = RAM, .cpus = 2, .rom = true, .debug_port = true,
 		.debug_exit = true, .quiet = true, .kernel.fd = -1,
-		.initrd.fd = -1, .vars.fd = -1, .com2.fd = -1,
+		.vars.fd = -1, .com2.fd = -1,
 	};
 	cfg.firmware = (struct image_file){
 		.option = "--test", .path = "file", .size = 64 * KIB,

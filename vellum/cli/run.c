@@ -2,6 +2,7 @@
 /* `vellum run`: from its options to a machine's configuration. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../status.h"
 #include "commands.h"
@@ -20,8 +21,8 @@ enum {
 };
 
 static const struct option_spec specs[] = {
-	{ "kernel", "FILE", OPT_KERNEL, "Linux kernel: bzImage, or vmlinux with a PVH entry" },
-	{ "initrd", "FILE", OPT_INITRD, "initial RAM disk" },
+	{ "kernel", "FILE", OPT_KERNEL, "kernel: Linux's bzImage, an ELF file with a PVH entry (vmlinux), or Multiboot" },
+	{ "initrd", "FILE", OPT_INITRD, "initial RAM disk; Multiboot: a module FILE[,STRING], may be repeated" },
 	{ "append", "WORDS", OPT_APPEND, "add to the guest's default command line" },
 	{ "cmdline", "WORDS", OPT_CMDLINE, "replace the default command line" },
 	{ "fast-boot", NULL, OPT_FAST_BOOT, "default command line for emulated hosts: mitigations and tracing off" },
@@ -66,7 +67,9 @@ static struct storage the_storage;
 
 struct run_options {
 	struct machine_config cfg;
-	const char *kernel, *initrd, *entry, *mode;
+	const char *kernel, *entry, *mode;
+	const char *initrd[BOOT_MODULES_MAX];
+	unsigned int n_initrds;
 	const char *flat[FLAT_MAX];
 	unsigned int n_flat;
 	struct firmware_options fw;
@@ -124,6 +127,14 @@ static int set_cpus(struct machine_config *cfg, const char *value)
 	return 0;
 }
 
+static int add_initrd(struct run_options *o, const char *value)
+{
+	if (o->n_initrds == BOOT_MODULES_MAX)
+		return usage_error("--initrd", value, "more than 16 of them");
+	o->initrd[o->n_initrds++] = value;
+	return 0;
+}
+
 static int add_flat(struct run_options *o, const char *value)
 {
 	if (o->n_flat == FLAT_MAX)
@@ -140,7 +151,7 @@ static int take_option(struct run_options *o, int id, const char *value)
 		help();
 		return 1;
 	case OPT_KERNEL: o->kernel = value; return 0;
-	case OPT_INITRD: o->initrd = value; return 0;
+	case OPT_INITRD: return add_initrd(o, value);
 	case OPT_APPEND: o->cfg.append = value; return 0;
 	case OPT_CMDLINE: o->cfg.cmdline = value; return 0;
 	case OPT_FAST_BOOT: o->cfg.fast_boot = true; return 0;
@@ -225,6 +236,14 @@ static int set_entry(struct machine_config *cfg, const char *entry)
 	return 0;
 }
 
+/* Both are for each other, and for nothing else. */
+static int refuse_kernel(const struct run_options *o, const char *why)
+{
+	if (o->kernel)
+		return usage_error("--kernel", o->kernel, why);
+	return o->n_initrds ? usage_error("--initrd", o->initrd[0], why) : 0;
+}
+
 static int check_linux(const struct run_options *o)
 {
 	if (!o->kernel) {
@@ -244,10 +263,8 @@ static int check_firmware(struct run_options *o)
 {
 	bool flat = o->fw.loads || (o->fw.bios && o->entry);
 
-	if (o->kernel || o->initrd)
-		return usage_error(o->kernel ? "--kernel" : "--initrd",
-				   o->kernel ? o->kernel : o->initrd,
-				   "not together with --bios, --load or --firmware");
+	if (refuse_kernel(o, "not together with --bios, --load or --firmware"))
+		return -1;
 	if (o->mode && strcmp(o->mode, "real"))
 		return usage_error("--mode", o->mode,
 				   "a PC starts in real mode; see --flat");
@@ -269,10 +286,8 @@ static int check_firmware(struct run_options *o)
 
 static int check_flat(struct run_options *o)
 {
-	if (o->kernel || o->initrd)
-		return usage_error(o->kernel ? "--kernel" : "--initrd",
-				   o->kernel ? o->kernel : o->initrd,
-				   "not together with --flat");
+	if (refuse_kernel(o, "not together with --flat"))
+		return -1;
 	if (!o->entry)
 		return usage_error("--flat", o->flat[0],
 				   "needs --entry ADDR as well");
@@ -304,6 +319,33 @@ static int open_flat(struct run_options *o, unsigned int i, char *name,
 	return STATUS_OK;
 }
 
+/*
+ * FILE, or FILE and a string behind a comma or a blank; where the whole of it
+ * is a file's name, that file is meant.
+ */
+static int open_module(struct run_options *o, unsigned int i,
+		       struct vmm_error *e)
+{
+	static char names[BOOT_MODULES_MAX][4096];
+	struct boot_module *m = &o->cfg.module[i];
+	const char *arg = o->initrd[i], *name = arg;
+	size_t len = strcspn(arg, ", ");
+
+	if (arg[len] && access(arg, F_OK)) {
+		if (len >= sizeof(names[i])) {
+			usage_error("--initrd", arg, "the name is too long");
+			return STATUS_USAGE;
+		}
+		memcpy(names[i], arg, len);
+		name = names[i];
+		m->string = arg + len + 1;
+	}
+	if (image_open(&m->file, "--initrd", name, e))
+		return report(e);
+	o->cfg.n_modules++;
+	return STATUS_OK;
+}
+
 static int open_files(struct run_options *o)
 {
 	static char names[FLAT_MAX][4096];
@@ -321,8 +363,11 @@ static int open_files(struct run_options *o)
 		return status;
 	if (o->kernel && image_open(&o->cfg.kernel, "--kernel", o->kernel, &e))
 		return report(&e);
-	if (o->initrd && image_open(&o->cfg.initrd, "--initrd", o->initrd, &e))
-		return report(&e);
+	for (i = 0; i < o->n_initrds; i++) {
+		status = open_module(o, i, &e);
+		if (status)
+			return status;
+	}
 	if (o->cfg.storage && storage_open(o->cfg.storage, &e))
 		return report(&e);
 	return STATUS_OK;
@@ -330,7 +375,7 @@ static int open_files(struct run_options *o)
 
 static int check(struct run_options *o)
 {
-	if (o->cfg.attach && (o->kernel || o->initrd || o->n_flat || o->fw.bios ||
+	if (o->cfg.attach && (o->kernel || o->n_initrds || o->n_flat || o->fw.bios ||
 			      o->fw.firmware || o->fw.loads))
 		return usage_error("run", o->cfg.name,
 				   "goes on with what is loaded; to begin anew: --name NAME, or vellum load");
@@ -370,7 +415,6 @@ static int run_or_load(int argc, char **argv, bool load)
 			.memory = 512 * MIB,
 			.cpus = 1,
 			.kernel.fd = -1,
-			.initrd.fd = -1,
 			.firmware.fd = -1,
 			.vars.fd = -1,
 			.com2.fd = -1,
@@ -403,7 +447,8 @@ static int run_or_load(int argc, char **argv, bool load)
 
 	storage_close(&the_storage);
 	image_close(&o.cfg.kernel);
-	image_close(&o.cfg.initrd);
+	for (i = 0; i < o.cfg.n_modules; i++)
+		image_close(&o.cfg.module[i].file);
 	close_firmware(&o.cfg);
 	for (i = 0; i < o.cfg.n_flat; i++)
 		image_close(&o.cfg.flat_image[i].file);

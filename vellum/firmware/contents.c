@@ -169,5 +169,5 @@ int firmware_contents(struct firmware_contents *c, const struct guest_ram *ram,
 	    fwcfg_add_file(c->f, "etc/system-states", states, sizeof(states)))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"fw_cfg is full, or there is no memory");
-	return add_acpi(c, e);
+	return c->acpi ? add_acpi(c, e) : 0;
 }

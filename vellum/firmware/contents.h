@@ -11,7 +11,10 @@
 
 struct firmware_contents {
 	struct fwcfg *f;
-	/* The chipset as it is now: firmware may move things first. */
+	/*
+	 * The chipset as it is now: firmware may move things first.  NULL:
+	 * there is none to place ACPI tables.
+	 */
 	struct acpi_config (*acpi)(void *opaque);
 	void *opaque;
 	struct acpi_files files;	/* of the last look */

@@ -133,11 +133,34 @@ does_not_fit:
 		floor / KIB, limit / KIB);
 }
 
-int boot_linux(const struct guest_ram *ram, const struct linux_boot *b,
-	       struct boot_state *s, struct vmm_error *e)
+int boot_only_initrd(const struct kernel_boot *b,
+		     const struct image_file **initrd, struct vmm_error *e)
+{
+	const struct boot_module *m = b->module;
+
+	*initrd = NULL;
+	if (!b->n_modules)
+		return 0;
+	if (b->n_modules > 1)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"%s %s: the second initrd, and %s is no Multiboot kernel: put them into one file (cat)",
+			m[1].file.option, m[1].file.path, b->kernel.path);
+	if (m->string)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"%s %s,%s: the string is for modules of Multiboot kernels, and %s is none: leave it out",
+			m->file.option, m->file.path, m->string,
+			b->kernel.path);
+	*initrd = &m->file;
+	return 0;
+}
+
+int boot_kernel(const struct guest_ram *ram, const struct kernel_boot *b,
+		struct boot_state *s, struct vmm_error *e)
 {
 	static const uint8_t elf[] = { 0x7f, 'E', 'L', 'F' };
+	static const uint8_t gzip[] = { 0x1f, 0x8b };
 	uint8_t magic[sizeof(elf)];
+	bool is_elf;
 
 	if (b->kernel.size < sizeof(magic))
 		return vmm_fail(e, VMM_ERR_INPUT,
@@ -146,7 +169,14 @@ int boot_linux(const struct guest_ram *ram, const struct linux_boot *b,
 			(unsigned long long)b->kernel.size);
 	if (image_read(&b->kernel, 0, magic, sizeof(magic), e))
 		return -1;
-	if (!memcmp(magic, elf, sizeof(elf)))
+	is_elf = !memcmp(magic, elf, sizeof(elf));
+	if (!(is_elf && is_pvh(b)) && !is_bzimage(b) && is_multiboot(b))
+		return load_multiboot(ram, b, s, e);
+	if (is_elf)
 		return load_pvh(ram, b, s, e);
+	if (!memcmp(magic, gzip, sizeof(gzip)))
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"%s %s: not a kernel: compressed with gzip: unpack it first (gzip -d)",
+			b->kernel.option, b->kernel.path);
 	return load_bzimage(ram, b, s, e);
 }

@@ -11,6 +11,8 @@
  *	0x09000 - 0x0efff	page tables: PML4, PDPT, four page directories
  *				that map 4 GiB one to one with 2 MiB pages
  *	0x20000 - 0x2ffff	command line
+ *	0x80000 - 0x8ffff	Multiboot, instead of what lies from 0x7000 to
+ *				here: information, its lists and strings
  *	0x9fc00 - 0x9ffff	reserved, as a PC's extended BIOS data area
  *	0xe0000 - 0xfffff	ACPI tables
  *
@@ -39,6 +41,9 @@
 #define BOOT_PT_END	0xf000u
 #define BOOT_CMDLINE	0x20000u
 #define BOOT_CMDLINE_MAX 0x10000u
+#define BOOT_MULTIBOOT	0x80000u
+#define BOOT_MULTIBOOT_MAX 0x10000u
+#define BOOT_MODULES_MAX 16u
 #define BOOT_EBDA	0x9fc00u
 #define BOOT_ACPI	0xe0000u
 #define BOOT_ACPI_END	0x100000u
@@ -61,7 +66,8 @@ enum cpu_mode { MODE_REAL, MODE_PROTECTED, MODE_LONG };
 struct boot_state {
 	enum cpu_mode mode;
 	uint16_t cs;		/* real mode only */
-	uint64_t rip, rsp, rsi, rbx, rdi;
+	uint64_t rip, rsp, rsi, rax, rbx, rdi;
+	bool multiboot;		/* it came by that protocol: not Linux */
 };
 
 struct e820_range {
@@ -92,22 +98,53 @@ int boot_initrd(const struct guest_ram *ram, const struct image_file *initrd,
 		uint64_t floor, uint64_t limit, uint64_t *where,
 		struct vmm_error *e);
 
-struct linux_boot {
+struct boot_module {
+	struct image_file file;
+	const char *string;	/* NULL = none given */
+};
+
+struct kernel_boot {
 	struct image_file kernel;
-	struct image_file initrd;	/* fd -1 = none */
-	const char *cmdline;
+	const struct boot_module *module;	/* initrds */
+	unsigned int n_modules;			/* at most BOOT_MODULES_MAX */
+	const char *cmdline;		/* Linux's: with our defaults */
+	const char *words;		/* the user's alone */
 	uint64_t rsdp;			/* 0 = none */
 };
 
-/* Looks at the kernel's first bytes and takes the loader that fits. */
-int boot_linux(const struct guest_ram *ram, const struct linux_boot *b,
-	       struct boot_state *s, struct vmm_error *e);
+/*
+ * Looks at the kernel and takes the loader that fits: PVH, bzImage, Multiboot,
+ * in this order if a file is more than one of them.
+ */
+int boot_kernel(const struct guest_ram *ram, const struct kernel_boot *b,
+		struct boot_state *s, struct vmm_error *e);
+
+/* For protocols with one initrd: it, or NULL in *@initrd; refuses more. */
+int boot_only_initrd(const struct kernel_boot *b,
+		     const struct image_file **initrd, struct vmm_error *e);
+
+/*
+ * Is it one that its loader can start?  False as well if it can't be read: the
+ * loader says so.
+ */
+bool is_bzimage(const struct kernel_boot *b);
+bool is_pvh(const struct kernel_boot *b);
+bool is_multiboot(const struct kernel_boot *b);
 
 /* The loaders themselves; each sets up all of @s. */
-int load_bzimage(const struct guest_ram *ram, const struct linux_boot *b,
+int load_bzimage(const struct guest_ram *ram, const struct kernel_boot *b,
 		 struct boot_state *s, struct vmm_error *e);
-int load_pvh(const struct guest_ram *ram, const struct linux_boot *b,
+int load_pvh(const struct guest_ram *ram, const struct kernel_boot *b,
 	     struct boot_state *s, struct vmm_error *e);
+int load_multiboot(const struct guest_ram *ram, const struct kernel_boot *b,
+		   struct boot_state *s, struct vmm_error *e);
+
+/*
+ * Multiboot's information, strings and modules, the latter from @end on, where
+ * the kernel ends; where the information lies is in *@info.
+ */
+int multiboot_info(const struct guest_ram *ram, const struct kernel_boot *b,
+		   uint64_t end, uint32_t *info, struct vmm_error *e);
 
 struct flat_image {
 	struct image_file file;

@@ -33,14 +33,25 @@ struct bzimage {
 	uint64_t end;		/* first byte that it does not need there */
 };
 
-static int bad(const struct linux_boot *b, const char *why,
+static int bad(const struct kernel_boot *b, const char *why,
 	       struct vmm_error *e)
 {
 	return vmm_fail(e, VMM_ERR_INPUT, "%s %s: %s", b->kernel.option,
 			b->kernel.path, why);
 }
 
-static int read_header(const struct linux_boot *b, struct bzimage *k,
+bool is_bzimage(const struct kernel_boot *b)
+{
+	struct setup_header h;
+	struct vmm_error e;
+
+	return b->kernel.size >= HEADER_OFFSET + sizeof(h) &&
+	       !image_read(&b->kernel, HEADER_OFFSET, &h, sizeof(h), &e) &&
+	       h.boot_flag == BOOT_FLAG && h.header == HEADER_MAGIC &&
+	       h.version >= PROTOCOL_MIN && (h.xloadflags & XLF_KERNEL_64);
+}
+
+static int read_header(const struct kernel_boot *b, struct bzimage *k,
 		       struct vmm_error *e)
 {
 	struct setup_header *h = &k->hdr;
@@ -52,7 +63,7 @@ static int read_header(const struct linux_boot *b, struct bzimage *k,
 	if (image_read(&b->kernel, HEADER_OFFSET, h, sizeof(*h), e))
 		return -1;
 	if (h->boot_flag != BOOT_FLAG || h->header != HEADER_MAGIC)
-		return bad(b, "not a kernel: neither a bzImage (no \"HdrS\" at 0x202) nor an ELF file",
+		return bad(b, "not a kernel: neither a bzImage (no \"HdrS\" at 0x202) nor an ELF file nor Multiboot (no header in the first 8 KiB)",
 			   e);
 	if (h->version < PROTOCOL_MIN)
 		return vmm_fail(e, VMM_ERR_INPUT,
@@ -68,7 +79,7 @@ static int read_header(const struct linux_boot *b, struct bzimage *k,
 	return 0;
 }
 
-static int check_sizes(const struct linux_boot *b, struct bzimage *k,
+static int check_sizes(const struct kernel_boot *b, struct bzimage *k,
 		       struct vmm_error *e)
 {
 	struct setup_header *h = &k->hdr;
@@ -97,7 +108,7 @@ static int check_sizes(const struct linux_boot *b, struct bzimage *k,
 }
 
 /* Where it would like to be; else, if it doesn't mind, as low as it goes. */
-static int place(const struct guest_ram *ram, const struct linux_boot *b,
+static int place(const struct guest_ram *ram, const struct kernel_boot *b,
 		 struct bzimage *k, struct vmm_error *e)
 {
 	uint64_t align = k->hdr.kernel_alignment;
@@ -136,22 +147,25 @@ static void fill_e820(const struct guest_ram *ram, struct boot_params *bp)
 	bp->e820_entries = (uint8_t)n;
 }
 
-static int load_initrd(const struct guest_ram *ram, const struct linux_boot *b,
+static int load_initrd(const struct guest_ram *ram, const struct kernel_boot *b,
 		       const struct bzimage *k, struct boot_params *bp,
 		       struct vmm_error *e)
 {
 	uint64_t where, limit = (uint64_t)k->hdr.initrd_addr_max + 1;
+	const struct image_file *initrd;
 
-	if (b->initrd.fd < 0)
+	if (boot_only_initrd(b, &initrd, e))
+		return -1;
+	if (!initrd)
 		return 0;
-	if (boot_initrd(ram, &b->initrd, k->end, limit, &where, e))
+	if (boot_initrd(ram, initrd, k->end, limit, &where, e))
 		return -1;
 	bp->hdr.ramdisk_image = (uint32_t)where;
-	bp->hdr.ramdisk_size = (uint32_t)b->initrd.size;
+	bp->hdr.ramdisk_size = (uint32_t)initrd->size;
 	return 0;
 }
 
-int load_bzimage(const struct guest_ram *ram, const struct linux_boot *b,
+int load_bzimage(const struct guest_ram *ram, const struct kernel_boot *b,
 		 struct boot_state *s, struct vmm_error *e)
 {
 	struct boot_params *bp = ram_at(ram, GPA(BOOT_INFO), sizeof(*bp));

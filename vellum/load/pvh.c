@@ -45,14 +45,14 @@ struct pvh_kernel {
 	bool found;		/* entry is valid */
 };
 
-static int bad(const struct linux_boot *b, const char *why,
+static int bad(const struct kernel_boot *b, const char *why,
 	       struct vmm_error *e)
 {
 	return vmm_fail(e, VMM_ERR_INPUT, "%s %s: %s", b->kernel.option,
 			b->kernel.path, why);
 }
 
-static int read_headers(const struct linux_boot *b, struct pvh_kernel *k,
+static int read_headers(const struct kernel_boot *b, struct pvh_kernel *k,
 			struct vmm_error *e)
 {
 	Elf64_Ehdr *h = &k->eh;
@@ -63,7 +63,7 @@ static int read_headers(const struct linux_boot *b, struct pvh_kernel *k,
 	if (image_read(&b->kernel, EI_CLASS, &class, 1, e))
 		return -1;
 	if (class == ELFCLASS32)
-		return bad(b, "a 32-bit ELF file: only 64-bit kernels can be started",
+		return bad(b, "a 32-bit ELF file without a Multiboot header in its first 8 KiB: give a Multiboot or a 64-bit kernel",
 			   e);
 	if (b->kernel.size < sizeof(*h))
 		return bad(b, "truncated: it ends within its ELF header", e);
@@ -81,7 +81,7 @@ static int read_headers(const struct linux_boot *b, struct pvh_kernel *k,
 			  h->e_phnum * sizeof(Elf64_Phdr), e);
 }
 
-static int load_segment(const struct guest_ram *ram, const struct linux_boot *b,
+static int load_segment(const struct guest_ram *ram, const struct kernel_boot *b,
 			const Elf64_Phdr *ph, struct pvh_kernel *k,
 			struct vmm_error *e)
 {
@@ -142,7 +142,7 @@ static void find_entry(const uint8_t *notes, uint64_t len, struct pvh_kernel *k)
 	}
 }
 
-static int read_notes(const struct linux_boot *b, const Elf64_Phdr *ph,
+static int read_notes(const struct kernel_boot *b, const Elf64_Phdr *ph,
 		      struct pvh_kernel *k, struct vmm_error *e)
 {
 	static uint8_t notes[NOTES_MAX];
@@ -170,19 +170,38 @@ static bool entry_loaded(const struct pvh_kernel *k)
 	return false;
 }
 
+static int read_all_notes(const struct kernel_boot *b, struct pvh_kernel *k,
+			  struct vmm_error *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < k->eh.e_phnum; i++)
+		if (k->ph[i].p_type == PT_NOTE && !k->found &&
+		    read_notes(b, &k->ph[i], k, e))
+			return -1;
+	return 0;
+}
+
+bool is_pvh(const struct kernel_boot *b)
+{
+	struct pvh_kernel k = { 0 };
+	struct vmm_error e;
+
+	return !read_headers(b, &k, &e) && !read_all_notes(b, &k, &e) &&
+	       k.found;
+}
+
 static int load_segments(const struct guest_ram *ram,
-			 const struct linux_boot *b, struct pvh_kernel *k,
+			 const struct kernel_boot *b, struct pvh_kernel *k,
 			 struct vmm_error *e)
 {
 	unsigned int i;
 
 	/* Notes first: better to refuse before copying 50 MiB. */
-	for (i = 0; i < k->eh.e_phnum; i++)
-		if (k->ph[i].p_type == PT_NOTE && !k->found &&
-		    read_notes(b, &k->ph[i], k, e))
-			return -1;
+	if (read_all_notes(b, k, e))
+		return -1;
 	if (!k->found)
-		return bad(b, "an ELF file without a PVH entry (no Xen note 18): build the kernel with CONFIG_PVH, or use its bzImage",
+		return bad(b, "an ELF file without a PVH entry (no Xen note 18) or a Multiboot header (in its first 8 KiB): build the kernel with CONFIG_PVH, or use its bzImage",
 			   e);
 	if (!entry_loaded(k))
 		return bad(b, "damaged: its PVH entry lies outside its segments",
@@ -209,18 +228,20 @@ static void fill_memmap(const struct guest_ram *ram,
 		};
 }
 
-int load_pvh(const struct guest_ram *ram, const struct linux_boot *b,
+int load_pvh(const struct guest_ram *ram, const struct kernel_boot *b,
 	     struct boot_state *s, struct vmm_error *e)
 {
 	struct hvm_start_info *info = ram_at(ram, GPA(BOOT_INFO), PAGE_SIZE);
 	uint8_t *lists = ram_at(ram, GPA(BOOT_PVH_LISTS), PAGE_SIZE);
 	struct hvm_modlist_entry *mod = (void *)lists;
 	struct pvh_kernel k = { .end = BOOT_HIGH };
+	const struct image_file *initrd;
 
 	if (!info || !lists)
 		return vmm_fail(e, VMM_ERR_INTERNAL, "no memory for boot data");
 	if (read_headers(b, &k, e) || load_segments(ram, b, &k, e) ||
-	    boot_cmdline(ram, b->cmdline, PVH_CMDLINE_MAX, e))
+	    boot_cmdline(ram, b->cmdline, PVH_CMDLINE_MAX, e) ||
+	    boot_only_initrd(b, &initrd, e))
 		return -1;
 
 	*info = (struct hvm_start_info){
@@ -232,11 +253,11 @@ int load_pvh(const struct guest_ram *ram, const struct linux_boot *b,
 	};
 	memset(mod, 0, sizeof(*mod));
 	fill_memmap(ram, info, (void *)(lists + sizeof(*mod)));
-	if (b->initrd.fd >= 0) {
-		if (boot_initrd(ram, &b->initrd, k.end, ram->low_end,
+	if (initrd) {
+		if (boot_initrd(ram, initrd, k.end, ram->low_end,
 				&mod->paddr, e))
 			return -1;
-		mod->size = b->initrd.size;
+		mod->size = initrd->size;
 		info->nr_modules = 1;
 		info->modlist_paddr = BOOT_PVH_LISTS;
 	}

@@ -3,7 +3,7 @@
 # sanitizers: one binary per test_*.c, each linked with what it uses of the
 # program.
 
-UNIT_VELLUM := bus cpuid uart rtc ports acpi load fuzz_load parse console evloop tally block virtio ata fdc storage pci board garbage emulation sandbox gdb gdb_server
+UNIT_VELLUM := bus cpuid uart rtc ports acpi load multiboot fuzz_load parse console evloop tally block virtio ata fdc storage pci board garbage emulation sandbox gdb gdb_server
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \

@@ -40,14 +40,18 @@ static void run(void (*make)(uint8_t *), size_t size, size_t from, size_t len)
 {
 	static _Alignas(16) uint8_t file[ELF_SIZE > BZ_SIZE ? ELF_SIZE : BZ_SIZE];
 	struct guest_ram ram;
-	struct linux_boot b = { .cmdline = "quiet", .initrd.fd = -1 };
+	struct boot_module module = { 0 };
+	struct kernel_boot b = {
+		.cmdline = "quiet", .words = "", .module = &module,
+		.n_modules = 1,
+	};
 	struct boot_state s;
 	struct vmm_error e;
 	unsigned int i, good = 0, bad = 0;
 	uint64_t seed = 20240607;
 
 	assert_int_equal(ram_create(&ram, 32 * MIB, &e), 0);
-	make_file(&b.initrd, "--initrd", "initrd", 6);
+	make_file(&module.file, "--initrd", "initrd", 6);
 	make_file(&b.kernel, "--kernel", file, sizeof(file));
 	for (i = 0; i < ROUNDS; i++) {
 		char path[64];
@@ -65,7 +69,7 @@ static void run(void (*make)(uint8_t *), size_t size, size_t from, size_t len)
 		if (test_random(&seed) % 8 == 0)
 			b.kernel.size = test_random(&seed) % size;
 		memset(&e, 0, sizeof(e));
-		if (boot_linux(&ram, &b, &s, &e)) {
+		if (boot_kernel(&ram, &b, &s, &e)) {
 			bad++;
 			assert_int_equal(e.class, VMM_ERR_INPUT);
 			assert_true(e.text[0]);
@@ -76,7 +80,7 @@ static void run(void (*make)(uint8_t *), size_t size, size_t from, size_t len)
 	}
 	assert_true(good > ROUNDS / 100 && bad > ROUNDS / 100);
 	image_close(&b.kernel);
-	image_close(&b.initrd);
+	image_close(&module.file);
 	ram_destroy(&ram);
 }
 
@@ -98,12 +102,21 @@ static void test_notes(void **state)
 	run(make_vmlinux, ELF_SIZE, ELF_NOTES, 28);
 }
 
+static void test_multiboot(void **state)
+{
+	(void)state;
+	run(make_mb_addresses, MB_SIZE, MB_AT - 16, 64);
+	run(make_mb_elf32, MB_SIZE, 0, 52 + 2 * 32);
+	run(make_mb_elf64, MB_SIZE, 0, 64 + 56);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bzimage),
 		cmocka_unit_test(test_vmlinux),
 		cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_multiboot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

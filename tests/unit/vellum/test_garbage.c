@@ -83,7 +83,7 @@ static int setup(void **state)
 	(void)state;
 	cfg = (struct machine_config){
 		.memory = 16 * MIB, .cpus = 2, .rom = true, .debug_port = true,
-		.debug_exit = true, .kernel.fd = -1, .initrd.fd = -1,
+		.debug_exit = true, .kernel.fd = -1,
 		.com2.fd = -1,
 	};
 	make_file(&cfg.firmware, 256 * KIB);

@@ -8,7 +8,8 @@ DEFINE_REPORT
 
 struct rig {
 	struct guest_ram ram;
-	struct linux_boot b;
+	struct kernel_boot b;
+	struct boot_module module[2];
 	struct boot_state s;
 	struct vmm_error e;
 	_Alignas(16) uint8_t file[BZ_SIZE > ELF_SIZE ? BZ_SIZE : ELF_SIZE];
@@ -20,8 +21,10 @@ static int setup(void **state)
 	struct rig *r = calloc(1, sizeof(*r));
 
 	assert_int_equal(ram_create(&r->ram, 64 * MIB, &r->e), 0);
-	r->b.kernel.fd = r->b.initrd.fd = -1;
+	r->b.kernel.fd = r->module[0].file.fd = r->module[1].file.fd = -1;
+	r->b.module = r->module;
 	r->b.cmdline = "quiet";
+	r->b.words = "a=b c";
 	r->b.rsdp = BOOT_ACPI;
 	memset(r->initrd, 0x5a, sizeof(r->initrd));
 	*state = r;
@@ -33,7 +36,8 @@ static int teardown(void **state)
 	struct rig *r = *state;
 
 	image_close(&r->b.kernel);
-	image_close(&r->b.initrd);
+	image_close(&r->module[0].file);
+	image_close(&r->module[1].file);
 	ram_destroy(&r->ram);
 	free(r);
 	return 0;
@@ -43,7 +47,7 @@ static int boot(struct rig *r, size_t size)
 {
 	image_close(&r->b.kernel);
 	make_file(&r->b.kernel, "--kernel", r->file, size);
-	return boot_linux(&r->ram, &r->b, &r->s, &r->e);
+	return boot_kernel(&r->ram, &r->b, &r->s, &r->e);
 }
 
 static void refused(struct rig *r, size_t size, const char *why)
@@ -55,6 +59,14 @@ static void refused(struct rig *r, size_t size, const char *why)
 	if (!strstr(r->e.text, why))
 		fail_msg("\"%s\" not in \"%s\"", why, r->e.text);
 	assert_null(strchr(r->e.text, '\n'));
+}
+
+static void add_module(struct rig *r, size_t size, const char *string)
+{
+	struct boot_module *m = &r->module[r->b.n_modules++];
+
+	make_file(&m->file, "--initrd", r->initrd, size);
+	m->string = string;
 }
 
 static struct setup_header *bz(struct rig *r)
@@ -80,7 +92,7 @@ static void test_bzimage_is_placed(void **state)
 	struct boot_params *bp = ram_at(&r->ram, GPA(BOOT_INFO), 4096);
 
 	bz(r);
-	make_file(&r->b.initrd, "--initrd", r->initrd, sizeof(r->initrd));
+	add_module(r, sizeof(r->initrd), NULL);
 	if (boot(r, BZ_SIZE))
 		fail_msg("%s", r->e.text);
 	assert_int_equal(r->s.mode, MODE_LONG);
@@ -158,7 +170,7 @@ static void test_pvh_is_placed(void **state)
 	const uint64_t *mod;
 
 	elf(r);
-	make_file(&r->b.initrd, "--initrd", r->initrd, sizeof(r->initrd));
+	add_module(r, sizeof(r->initrd), NULL);
 	if (boot(r, ELF_SIZE))
 		fail_msg("%s", r->e.text);
 	assert_int_equal(r->s.mode, MODE_PROTECTED);
@@ -227,7 +239,7 @@ static void test_initrd_that_does_not_fit(void **state)
 {
 	struct rig *r = *state;
 
-	make_file(&r->b.initrd, "--initrd", r->initrd, sizeof(r->initrd));
+	add_module(r, sizeof(r->initrd), NULL);
 	bz(r)->init_size = 46 * MIB;
 	refused(r, BZ_SIZE, "do not fit");
 	bz(r)->init_size = 45 * MIB;		/* to the byte */
@@ -236,6 +248,23 @@ static void test_initrd_that_does_not_fit(void **state)
 	refused(r, BZ_SIZE, "do not fit");
 	phdr(r)[0].p_memsz = 46 * MIB;
 	refused(r, ELF_SIZE, "do not fit");
+}
+
+static void test_one_initrd_only(void **state)
+{
+	struct rig *r = *state;
+
+	add_module(r, 100, "string");
+	bz(r);
+	refused(r, BZ_SIZE, "string is for modules of Multiboot");
+	elf(r);
+	refused(r, ELF_SIZE, "string is for modules of Multiboot");
+	r->module[0].string = NULL;
+	assert_int_equal(boot(r, ELF_SIZE), 0);
+	add_module(r, 100, NULL);
+	refused(r, ELF_SIZE, "second initrd");
+	bz(r);
+	refused(r, BZ_SIZE, "second initrd");
 }
 
 static void test_files(void **state)
@@ -367,7 +396,7 @@ int main(void)
 		T(test_bad_bzimages), T(test_truncated_bzimages),
 		T(test_pvh_is_placed), T(test_bad_elfs),
 		T(test_truncated_elfs), T(test_initrd_that_does_not_fit),
-		T(test_files), T(test_file_that_shrinks),
+		T(test_one_initrd_only), T(test_files), T(test_file_that_shrinks),
 		T(test_mapped_copy_is_exact), T(test_flat), T(test_ram_map),
 		T(test_ram_refusals),
 	};

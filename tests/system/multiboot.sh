@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Multiboot kernels: ELF of 32 and 64 bits, 64-bit code in an ELF file of 32 bits, and
+# addresses in the header; modules, ACPI tables, PCI, CPUs started by INIT and SIPI, the
+# debug-exit port; GNU Mach; files that can't be loaded. On vmm.ko and on stock KVM.
+# rigs: amd
+# ci: yes
+# quick: yes
+# limit: 300
+. "$(dirname "$0")/lib.sh"
+
+from=tests/system/multiboot
+build_kernel() { # build_kernel NAME BITS [OPTION...]
+	local name=$1 bits=$2
+	shift 2
+	gcc -m"$bits" -c "$@" $from/start.S -o "$work/start.o" &&
+		gcc -m"$bits" -std=gnu11 -O1 -ffreestanding -fno-pic -fno-stack-protector \
+			-mno-red-zone -mno-sse -mno-mmx -fcf-protection=none -Wall -c $from/main.c \
+			-o "$work/main.o" &&
+		ld -m "$([ "$bits" = 64 ] && echo elf_x86_64 || echo elf_i386)" -static -n \
+			--no-warn-rwx-segments -T $from/kernel.ld "$work/start.o" "$work/main.o" \
+			-o "$work/$name"
+}
+verdict 'test kernels are built' eval 'build_kernel elf32 32 && build_kernel elf64 64 &&
+	objcopy -O elf32-i386 "$work/elf64" "$work/elf64-in-32" &&
+	build_kernel with-addresses 32 -DADDRESSES &&
+	objcopy -O binary "$work/with-addresses" "$work/addresses"'
+gzip -dc build/rig/others/gnumach-*/boot/gnumach-*.gz >"$work/gnumach"
+echo 'first module' >"$work/one"
+echo 'second module' >"$work/two"
+head -c 5000 "$work/elf32" >"$work/short"
+
+files=()
+for f in elf32 elf64 elf64-in-32 addresses one two gnumach short; do
+	files+=(--file "$work/$f")
+done
+for module in vmm kvm; do
+	host "$module: the host stays well" --module $module --no-guest --timeout 200 --cpus 2 \
+		"${files[@]}" --file tests/system/firmware/drive.sh \
+		--file $from/on-host.sh -- sh on-host.sh $module
+done
+plan
