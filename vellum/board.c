@@ -337,7 +337,10 @@ int board_finish(struct machine *m, struct vmm_error *e)
 {
 	struct board *b = &m->board;
 
-	if (b->present && !m->cfg->rom && q35_setup(&b->q35, PM_BASE))
+	if (!b->present || m->cfg->rom)
+		return 0;
+	i8042_setup(&m->i8042);
+	if (q35_setup(&b->q35, PM_BASE))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the PCI devices need more address space than there is");
 	return 0;

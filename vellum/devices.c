@@ -164,15 +164,14 @@ int machine_add_devices(struct machine *m, struct vmm_error *e)
 
 	if (board_add(m, e))
 		return -1;
-	if (machine_add_storage(m, e) || board_finish(m, e))
+	if (machine_add_storage(m, e))
 		return -1;
-
 	uart_reset(&m->uart);
 	i8042_reset(&m->i8042);
 	rtc_reset(&m->rtc, m->ram.low_end, m->ram.high_end - RAM_HIGH_BASE);
 	pm_reset(&m->pm);
 	board_fill_cmos(m);
-	return 0;
+	return board_finish(m, e);
 }
 
 void machine_remove_devices(struct machine *m)

@@ -78,14 +78,16 @@ static int load_kernel(struct machine *m, struct boot_state *s,
 		.kernel = m->cfg->kernel, .module = m->cfg->module,
 		.n_modules = m->cfg->n_modules, .rsdp = BOOT_ACPI,
 	};
-	uint32_t len = BOOT_ACPI_END - BOOT_ACPI;
+	uint32_t len = BOOT_MP - BOOT_ACPI, mp_len = BOOT_ACPI_END - BOOT_MP;
 	char *cmdline, *words;
 	int ret;
 
-	ret = acpi_build(ram_at(&m->ram, GPA(BOOT_ACPI), len), BOOT_ACPI, len,
-			 &acpi, e);
-	if (ret)
-		return ret;
+	if (boot_bios_data(&m->ram, e) ||
+	    acpi_build(ram_at(&m->ram, GPA(BOOT_ACPI), len), BOOT_ACPI, len,
+		       &acpi, e) ||
+	    mp_build(ram_at(&m->ram, GPA(BOOT_MP), mp_len), BOOT_MP, mp_len,
+		     &acpi, e))
+		return -1;
 	b.cmdline = cmdline = machine_cmdline(m, vmm_vcpu_tsc_khz(&m->vcpu[0].v));
 	b.words = words = machine_words(m->cfg);
 	if (cmdline && words)

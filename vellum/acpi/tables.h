@@ -32,7 +32,13 @@ int acpi_build(uint8_t *at, uint32_t gpa, uint32_t len,
 	       const struct acpi_config *c, struct vmm_error *e);
 
 /*
- * The same for firmware that places the tables itself: addresses within
+ * mp.c: the older table, with its pointer first; firmware makes its own.
+ */
+int mp_build(uint8_t *at, uint32_t gpa, uint32_t len,
+	     const struct acpi_config *c, struct vmm_error *e);
+
+/*
+ * ACPI's for firmware that places the tables itself: addresses within
  * @tables are offsets into it, and what has to be patched is listed.
  * Checksums are zero until then.
  */

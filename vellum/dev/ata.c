@@ -453,6 +453,18 @@ static void register_write(struct ata_channel *c, unsigned int at, uint8_t v)
 #define COMMAND_DEVICE_RESET	0x08u
 #define COMMAND_DIAGNOSTIC	0x90u
 
+/* The way out when a packet device does not answer: it takes it busy, too. */
+static void device_reset(struct ata_channel *c, struct ata_unit *u)
+{
+	if (c->busy && c->active != u)
+		return;
+	c->phase = ATA_IDLE;
+	ata_signature(u);
+	u->error = 1;
+	c->orphan = c->busy;
+	u->status = c->busy ? ATA_STATUS_BSY : 0;
+}
+
 static void command_write(struct ata_channel *c, uint8_t v)
 {
 	struct ata_unit *u = selected(c);
@@ -464,11 +476,8 @@ static void command_write(struct ata_channel *c, uint8_t v)
 	}
 	if (!u->disk)
 		return;
-	if (v == COMMAND_DEVICE_RESET && u->cdrom && !c->busy) {
-		c->phase = ATA_IDLE;
-		ata_signature(u);
-		u->error = 1;
-		u->status = 0;
+	if (v == COMMAND_DEVICE_RESET && u->cdrom) {
+		device_reset(c, u);
 		return;
 	}
 	/* One command at a time on a cable. */

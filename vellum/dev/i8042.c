@@ -250,3 +250,10 @@ void i8042_reset(struct i8042 *k)
 		keyboard_reset(k->keyboard);
 	update_irq(k);
 }
+
+void i8042_setup(struct i8042 *k)
+{
+	k->command_byte = CTR_SYSTEM | CTR_AUX_DISABLE | CTR_TRANSLATE |
+			  CTR_KBD_IRQ;
+	i8042_kick(k);
+}

@@ -41,6 +41,8 @@ extern const struct bus_ops i8042_data_ops, i8042_command_ops;
 extern const struct bus_ops port92_ops, reset_control_ops;
 
 void i8042_reset(struct i8042 *k);
+/* As firmware would leave it: the keyboard sends, translated, by its IRQ. */
+void i8042_setup(struct i8042 *k);
 /* The keyboard may have something to send. */
 void i8042_kick(struct i8042 *k);
 

@@ -157,7 +157,7 @@ static void update_isa(struct q35 *q)
 			q->set_gsi(q->opaque, i, isa >> i & 1);
 }
 
-static unsigned int pirq_of(unsigned int slot, unsigned int pin)
+unsigned int q35_pirq(unsigned int slot, unsigned int pin)
 {
 	return slot < 25 ? 4 + ((slot + pin) & 3) : pin;
 }
@@ -166,14 +166,14 @@ static void slot_pin(void *opaque, unsigned int slot, unsigned int pin,
 		     bool level)
 {
 	struct q35 *q = opaque;
-	unsigned int pirq = pirq_of(slot, pin), s, p;
+	unsigned int pirq = q35_pirq(slot, pin), s, p;
 	uint8_t bit = (uint8_t)(1u << pirq);
 	bool any = level;
 
 	/* Several slots share a PIRQ. */
 	for (s = 0; s < PCI_SLOTS && !any; s++)
 		for (p = 0; p < 4; p++)
-			any |= q->bus->pins[s][p] && pirq_of(s, p) == pirq;
+			any |= q->bus->pins[s][p] && q35_pirq(s, p) == pirq;
 	if (any == !!(q->pirqs & bit))
 		return;
 	q->pirqs ^= bit;
@@ -263,7 +263,7 @@ static void set_up_lines(struct q35 *q)
 
 		if (d && d->config[PCI_INT_PIN])
 			d->config[PCI_INT_LINE] =
-				line[pirq_of(PCI_SLOT(i),
+				line[q35_pirq(PCI_SLOT(i),
 					     d->config[PCI_INT_PIN] - 1u) & 3];
 	}
 	update_isa(q);

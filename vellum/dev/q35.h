@@ -55,6 +55,9 @@ int q35_add(struct q35 *q, struct pci_bus *bus);
  */
 int q35_setup(struct q35 *q, uint16_t pm_base);
 
+/* The PIRQ (0 = A) that pin @pin (0-3) of @slot is wired to. */
+unsigned int q35_pirq(unsigned int slot, unsigned int pin);
+
 /* Where the configuration window is, 0 if closed. */
 uint64_t q35_ecam(const struct q35 *q);
 

@@ -40,7 +40,8 @@ enum {
 
 #define NS_PER_S	1000000000ull
 #define CRYSTAL_HZ	32768ull
-#define UIP_NS		244000ull	/* data sheet: t(BUC) */
+/* Data sheet: UIP rises t(BUC) before the update and stays for its t(UC). */
+#define UIP_NS		(244000ull + 1984000ull)
 
 static uint64_t host_now(void)
 {

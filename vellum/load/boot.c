@@ -37,6 +37,33 @@ unsigned int boot_e820(const struct guest_ram *ram,
 	return n;
 }
 
+/* "BIOS data area", as every PC has had it since the first. */
+#define BDA_COM1	0x400u
+#define BDA_EBDA	0x40eu		/* its segment */
+#define BDA_MEMORY	0x413u		/* KiB below 640 */
+#define COM1_PORT	0x3f8u
+#define EBDA_KIB	1u
+
+static void put16(uint8_t *p, unsigned int v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+int boot_bios_data(const struct guest_ram *ram, struct vmm_error *e)
+{
+	uint8_t *bda = ram_at(ram, GPA(BDA_COM1), 0x100);
+	uint8_t *ebda = ram_at(ram, GPA(BOOT_EBDA), 1);
+
+	if (!bda || !ebda)
+		return vmm_fail(e, VMM_ERR_INTERNAL, "no memory for the BDA");
+	put16(bda, COM1_PORT);
+	put16(bda + BDA_EBDA - BDA_COM1, BOOT_EBDA >> 4);
+	put16(bda + BDA_MEMORY - BDA_COM1, BOOT_EBDA / KIB);
+	*ebda = EBDA_KIB;		/* its own first byte: its size */
+	return 0;
+}
+
 static int write_gdt(const struct guest_ram *ram, struct vmm_error *e)
 {
 	uint64_t *gdt = ram_at(ram, GPA(BOOT_GDT),

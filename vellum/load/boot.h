@@ -4,6 +4,7 @@
  *
  * What we place in low memory, by guest-physical address:
  *
+ *	0x00400 - 0x004ff	some fields of the BIOS data area
  *	0x00500 - 0x0053f	GDT (enum boot_selector)
  *	0x00540 - 0x005a7	TSS, all zero
  *	0x07000 - 0x07fff	boot_params ("zero page") or hvm_start_info
@@ -14,7 +15,8 @@
  *	0x80000 - 0x8ffff	Multiboot, instead of what lies from 0x7000 to
  *				here: information, its lists and strings
  *	0x9fc00 - 0x9ffff	reserved, as a PC's extended BIOS data area
- *	0xe0000 - 0xfffff	ACPI tables
+ *	0xe0000 - 0xeffff	ACPI tables
+ *	0xf0000 - 0xfffff	MP table
  *
  * A flat guest in real or protected mode gets the GDT and the TSS (protected
  * mode), in long mode the page tables too, and nothing else.
@@ -46,6 +48,7 @@
 #define BOOT_MODULES_MAX 16u
 #define BOOT_EBDA	0x9fc00u
 #define BOOT_ACPI	0xe0000u
+#define BOOT_MP		0xf0000u
 #define BOOT_ACPI_END	0x100000u
 #define BOOT_HIGH	0x100000u	/* kernels and initrds: from here on */
 
@@ -82,6 +85,12 @@ struct e820_range {
 /* The guest's memory map; returns the number of ranges. */
 unsigned int boot_e820(const struct guest_ram *ram,
 		       struct e820_range map[E820_MAX]);
+
+/*
+ * The BIOS data area's serial port, end of memory and extended data area, for
+ * kernels that look there for where to look further.
+ */
+int boot_bios_data(const struct guest_ram *ram, struct vmm_error *e);
 
 /* GDT, TSS and, for long mode, page tables. */
 int boot_tables(const struct guest_ram *ram, enum cpu_mode mode,

@@ -113,6 +113,70 @@ static void test_madt_lists_every_cpu(void **state)
 	}
 }
 
+/* The older table: what small systems read. */
+static void check_mp(unsigned int cpus, bool pin2, bool pci)
+{
+	struct acpi_config c = { .cpus = cpus, .pit_on_pin2 = pin2, .pci = pci };
+	unsigned int n[5] = { 0 }, entries = 0, isa = pci ? 1 : 0;
+	uint8_t *t, *p;
+	struct vmm_error e;
+
+	memset(mem, 0xaa, sizeof(mem));
+	assert_int_equal(mp_build(mem, GPA, LEN, &c, &e), 0);
+	assert_memory_equal(mem, "_MP_", 4);
+	assert_true(sums_to_zero(mem, 16));
+	assert_int_equal(mem[11], 0);		/* a table, not a default */
+	t = at(get32(mem + 4));
+	assert_memory_equal(t, "PCMP", 4);
+	assert_true(sums_to_zero(t, t[4] | (uint32_t)t[5] << 8));
+	assert_int_equal(get32(t + 36), LAPIC_ADDRESS);
+	for (p = t + 44; p < t + (t[4] | t[5] << 8); p += p[0] ? 8 : 20) {
+		assert_true(p[0] <= 4);
+		if (!p[0]) {
+			assert_int_equal(p[1], n[0]);
+			assert_int_equal(p[3], n[0] ? 1 : 3);
+		}
+		if (p[0] == 2)
+			assert_int_equal(get32(p + 4), IOAPIC_ADDRESS);
+		if (p[0] == 3 && p[4] == isa && !p[5])
+			assert_int_equal(p[7], pin2 ? 2 : 0);
+		if (p[0] == 3 && p[4] == isa && p[5] == 14)
+			assert_int_equal(p[7], 14);
+		/* INTA of slot 1: PIRQ F */
+		if (p[0] == 3 && p[4] != isa && p[5] == 4)
+			assert_int_equal(p[7], 21);
+		n[p[0]]++;
+		entries++;
+	}
+	assert_int_equal(entries, t[34] | t[35] << 8);
+	assert_int_equal(n[0], cpus);
+	assert_int_equal(n[1], pci ? 2 : 1);
+	assert_int_equal(n[2], 1);
+	assert_int_equal(n[3], 15 + (pci ? 128 : 0));
+	assert_int_equal(n[4], 2);
+}
+
+static void test_mp_table(void **state)
+{
+	struct acpi_config c = { .cpus = 64, .pci = true };
+	struct vmm_error e;
+	uint32_t len;
+
+	(void)state;
+	check_mp(1, true, false);
+	check_mp(1, false, true);
+	check_mp(64, true, true);
+	for (len = 0; len < 4096; len += 4) {
+		uint8_t *small = malloc(len ? len : 1);
+
+		if (mp_build(small, GPA, len, &c, &e))
+			assert_int_equal(e.class, VMM_ERR_INTERNAL);
+		else
+			assert_true(len > 64 * 20);
+		free(small);
+	}
+}
+
 static void test_too_little_room(void **state)
 {
 	struct acpi_config c = { .cpus = 64 };
@@ -137,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chain_and_checksums),
 		cmocka_unit_test(test_madt_lists_every_cpu),
+		cmocka_unit_test(test_mp_table),
 		cmocka_unit_test(test_too_little_room),
 	};
 

@@ -553,6 +553,35 @@ static void test_cd_answers(void **state)
 
 /* ---- noise ---- */
 
+/* The way out for a driver that has waited too long: also while it is busy. */
+static void test_device_reset_while_busy(void **state)
+{
+	uint8_t p[12] = { 0x28, 0, 0, 0, 0, 0, 0, 0, 64 }, buf[2048];
+	unsigned int i, was;
+
+	(void)state;
+	for (i = 0; i < 200; i++) {
+		prd(0, DATA, 0, false);
+		prd(1, DATA + 65536, 0, true);
+		out(w.bm + 12, 4, PRDT);
+		out(w.bm + 8, 1, 9);
+		packet(p, 0, true);
+		was = w.irqs[15];
+		command(0x170, 8);
+		assert_int_equal(wait_ready(0x170), 0);
+		assert_int_equal(in(0x171, 1), 1);
+		assert_int_equal(in(0x174, 1), 0x14);
+		assert_int_equal(in(0x175, 1), 0xeb);
+		assert_int_equal(w.irqs[15], was);
+		out(w.bm + 8, 1, 0);
+	}
+	p[5] = 7;
+	p[8] = 1;
+	packet(p, 2048, false);
+	assert_int_equal(read_packet_data(buf, sizeof(buf)), 2048);
+	assert_int_equal(buf[0], 7);
+}
+
 static void test_fuzz(void **state)
 {
 	static const unsigned int bases[] = { 0x1f0, 0x170 };
@@ -619,6 +648,7 @@ int main(void)
 		T(test_cd_read_pio),
 		T(test_cd_read_dma),
 		T(test_cd_answers),
+		T(test_device_reset_while_busy),
 		T(test_fuzz),
 	};
 	int ret;

@@ -457,6 +457,15 @@ static void test_keyboard(void **state)
 	k.out_full = false;
 	i8042_data_ops.write(&k, 0, 1, 0x77);
 	assert_int_equal(get(&k), 0x77);
+	/* as firmware leaves it, for those that take over without one */
+	i8042_reset(&k);
+	i8042_setup(&k);
+	assert_true(keyboard_type(&kb, 'A'));
+	i8042_kick(&k);
+	for (i = 0; i < sizeof(set1); i++) {
+		assert_true(irq1);
+		assert_int_equal(get(&k), set1[i]);
+	}
 }
 
 static void test_keyboard_commands(void **state)

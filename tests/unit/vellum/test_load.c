@@ -374,6 +374,18 @@ static void test_ram_map(void **state)
 	assert_int_equal(map[4].start, 4 * GIB);
 }
 
+static void test_bios_data(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t *bda = ram_at(&r->ram, GPA(0x400), 0x100);
+
+	assert_int_equal(boot_bios_data(&r->ram, &r->e), 0);
+	assert_int_equal(bda[0] | bda[1] << 8, 0x3f8);
+	assert_int_equal(bda[14] | bda[15] << 8, 0x9fc0);
+	assert_int_equal(bda[19] | bda[20] << 8, 639);
+	assert_int_equal(*(uint8_t *)ram_at(&r->ram, GPA(0x9fc00), 1), 1);
+}
+
 static void test_ram_refusals(void **state)
 {
 	struct guest_ram ram;
@@ -397,7 +409,7 @@ int main(void)
 		T(test_pvh_is_placed), T(test_bad_elfs),
 		T(test_truncated_elfs), T(test_initrd_that_does_not_fit),
 		T(test_one_initrd_only), T(test_files), T(test_file_that_shrinks),
-		T(test_mapped_copy_is_exact), T(test_flat), T(test_ram_map),
+		T(test_mapped_copy_is_exact), T(test_flat), T(test_bios_data), T(test_ram_map),
 		T(test_ram_refusals),
 	};
 

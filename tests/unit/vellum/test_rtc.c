@@ -106,8 +106,18 @@ static void test_update_in_progress(void **state)
 	struct rig *g = *state;
 
 	assert_int_equal(rd(g, 10) & 0x80, 0);
-	the_time = the_time / NS * NS + NS - 100000;
+	/* 244 us of warning, and the update itself */
+	the_time = the_time / NS * NS + NS - 2229000;
+	assert_int_equal(rd(g, 10) & 0x80, 0);
+	the_time += 2000;
 	assert_int_equal(rd(g, 10) & 0x80, 0x80);
+	assert_int_equal(rd(g, 0), 0x58);
+	the_time += 2226000;
+	assert_int_equal(rd(g, 10) & 0x80, 0x80);
+	the_time += 1000;
+	assert_int_equal(rd(g, 10) & 0x80, 0);
+	assert_int_equal(rd(g, 0), 0x59);
+	the_time += NS - 100000;
 	wr(g, 11, 0x82);		/* stopped: no updates */
 	assert_int_equal(rd(g, 10) & 0x80, 0);
 }
