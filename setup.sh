@@ -28,6 +28,7 @@ readonly PACKAGES=(
 # to this machine's own boot menu.
 readonly OTHERS=(
 	memtest86+ gnumach-image-1.8-486 ipxe u-boot-qemu
+	xen-hypervisor-4.17-amd64
 )
 log=
 child=		# apt-get, while it runs beside us: Ctrl-C does not reach it
