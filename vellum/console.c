@@ -50,9 +50,12 @@ void console_raw(struct console *c)
 
 static void report_broken(struct console *c)
 {
+	int error = errno;
+
 	pthread_mutex_lock(c->loop->lock);
 	if (!c->out_dead) {
 		c->out_dead = true;
+		c->out_error = error;
 		c->event(c->opaque, CONSOLE_BROKEN);
 	}
 	pthread_mutex_unlock(c->loop->lock);
@@ -135,6 +138,7 @@ static void flush_late(void *opaque)
 			memmove(c->out_buf, c->out_buf + n, c->out_count);
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			c->out_dead = true;
+			c->out_error = errno;
 			c->event(c->opaque, CONSOLE_BROKEN);
 		}
 	}

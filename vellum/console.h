@@ -52,6 +52,7 @@ struct console {
 	uint8_t out_buf[CONSOLE_OUT_SIZE];
 	size_t out_count;
 	bool out_dead;
+	int out_error;			/* why */
 	bool out_wanted;	/* worth a console_drain() */
 	bool flush_due;		/* flush_timer is set */
 	struct ev_timer flush_timer;

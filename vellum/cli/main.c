@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../status.h"
 #include "commands.h"
@@ -69,11 +72,31 @@ int report(const struct vmm_error *e)
 	}
 }
 
+/*
+ * Who calls us may have closed them.  A file that we open would get the number
+ * then: a disk, to which the guest's console would be written.  Writing to
+ * standard output fails as before.
+ */
+static int fill_standard_files(void)
+{
+	int fd, flags;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		flags = fd == STDERR_FILENO ? O_WRONLY : O_RDONLY;
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", flags) != fd)
+			return -1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *near;
 	unsigned int i;
 
+	if (fill_standard_files())
+		return STATUS_HOST;	/* there may be nobody to tell */
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_USAGE;

@@ -127,7 +127,7 @@ static void on_console(void *opaque, enum console_event what)
 	case CONSOLE_BROKEN:
 		machine_end(m, END_BROKEN_PIPE, 0,
 			    "standard output can't be written any more: %s",
-			    strerror(errno));
+			    strerror(m->console->out_error));
 		break;
 	}
 }
@@ -271,6 +271,13 @@ static bool counts_missing(const struct session *s)
 	return true;
 }
 
+/* The guest came to its end first, but not all that it said came out. */
+static bool output_lost(const struct session *s, const struct machine_end *end)
+{
+	return s->console.out_dead && end->cause != END_BROKEN_PIPE &&
+	       end->cause != END_SIGNAL && end->cause != END_ESCAPE;
+}
+
 static int finish(struct session *s, bool ok, const struct machine_end *end,
 		  const struct vmm_error *e)
 {
@@ -284,6 +291,12 @@ static int finish(struct session *s, bool ok, const struct machine_end *end,
 			"vellum: %s has counted no exits: was it vmm.ko that ran the guest?\n",
 			s->cfg->accel);
 		return STATUS_INTERNAL;
+	}
+	if (output_lost(s, end)) {
+		fprintf(stderr,
+			"vellum: standard output can't be written: %s: the last of the guest's output is lost\n",
+			strerror(s->console.out_error));
+		return STATUS_SIGNAL + SIGPIPE;
 	}
 	return end_status(end);
 }
