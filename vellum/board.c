@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -152,7 +154,10 @@ static void com2_untake(void *opaque, const uint8_t *buf, size_t n)
 	(void)opaque, (void)buf, (void)n;
 }
 
-/* A file that is full loses output; the guest can't be told. */
+/*
+ * A file that is full loses output, and so does a FIFO whose reader is slow: the
+ * guest can't be told.
+ */
 static void com2_send(void *opaque, const uint8_t *buf, size_t n)
 {
 	struct board *b = opaque;
@@ -160,8 +165,16 @@ static void com2_send(void *opaque, const uint8_t *buf, size_t n)
 	while (b->com2_fd >= 0 && n) {
 		ssize_t done = write(b->com2_fd, buf, n);
 
-		if (done <= 0)
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0) {
+			if (!b->com2_said)
+				fprintf(stderr,
+					"vellum: --com2 %s: can't write: %s; output of the guest is lost (said once)\n",
+					b->com2_path, strerror(errno));
+			b->com2_said = true;
 			return;
+		}
 		buf += done;
 		n -= (size_t)done;
 	}
@@ -177,6 +190,7 @@ static void init_com2(struct machine *m)
 	struct board *b = &m->board;
 
 	b->com2_fd = m->cfg->com2.fd;
+	b->com2_path = m->cfg->com2.path;
 	b->com2.backend = (struct uart_backend){
 		.take = com2_take, .untake = com2_untake, .send = com2_send,
 		.flush = com2_flush, .opaque = b,

@@ -33,6 +33,8 @@ struct board {
 	struct hpet hpet;
 	struct uart com2;
 	int com2_fd;			/* its output goes here; -1 = nowhere */
+	const char *com2_path;
+	bool com2_said;			/* that some of it was lost */
 	struct fwcfg fwcfg;		/* also without the rest: board.c */
 	struct firmware_contents contents;
 	struct rom rom;

@@ -188,6 +188,21 @@ static bool set_line(struct kvm_regs *r, struct kvm_sregs *s, const char *line,
 	return !errno && !*end && set_one(r, s, name, dot ? dot : "", v);
 }
 
+/* For a message: as much of it as one can read. */
+static int not_a_register(const char *file, unsigned int line,
+			  const char *text, size_t len, struct vmm_error *e)
+{
+	char shown[61];
+	size_t i;
+
+	for (i = 0; i < len && i < sizeof(shown) - 1; i++)
+		shown[i] = isprint((unsigned char)text[i]) ? text[i] : '?';
+	shown[i] = '\0';
+	return vmm_fail(e, VMM_ERR_INPUT,
+		"--state %s: line %u: \"%s\" is not REGISTER=NUMBER (rip, cr0, cs.base, cs.limit, cs.selector, cs.ar, idtr.limit...)",
+		file, line, shown);
+}
+
 int vcpu_change_state(struct vcpu *c, const char *text, const char *file,
 		      struct vmm_error *e)
 {
@@ -205,9 +220,7 @@ int vcpu_change_state(struct vcpu *c, const char *text, const char *file,
 		size_t len = strcspn(text, "\n");
 
 		if (!set_line(&r, &s, text, len))
-			return vmm_fail(e, VMM_ERR_INPUT,
-				"--state %s: line %u: \"%.*s\" is not REGISTER=NUMBER (rip, cr0, cs.base, cs.limit, cs.selector, cs.ar, idtr.limit...)",
-				file, line, (int)(len > 60 ? 60 : len), text);
+			return not_a_register(file, line, text, len, e);
 		text += len + (text[len] == '\n');
 	}
 	ret = vmm_vcpu_set_sregs(&c->v, &s);

@@ -18,7 +18,7 @@
 
 int parse_traps(const char *list, uint32_t *traps)
 {
-	while (*list) {
+	do {
 		size_t len = strcspn(list, ",");
 		uint32_t trap = trap_by_name(list, len);
 
@@ -30,7 +30,7 @@ int parse_traps(const char *list, uint32_t *traps)
 		}
 		*traps |= trap;
 		list += len + (list[len] == ',');
-	}
+	} while (*list);
 	return 0;
 }
 
@@ -62,15 +62,67 @@ static int open_vars(struct image_file *f, const char *path,
 	return lock_vars(f, e);
 }
 
-static int open_com2(struct image_file *f, const char *path,
-		     struct vmm_error *e)
+static bool same_file(const struct stat *st, const struct image_file *f)
 {
+	struct stat other;
+
+	return f->fd >= 0 && !fstat(f->fd, &other) &&
+	       st->st_dev == other.st_dev && st->st_ino == other.st_ino;
+}
+
+/* The file of this guest's that is to be read, and is COM2's too; or NULL. */
+static const struct image_file *read_elsewhere(const struct machine_config *c,
+					       const struct stat *st)
+{
+	unsigned int i;
+
+	if (same_file(st, &c->kernel))
+		return &c->kernel;
+	if (same_file(st, &c->firmware))
+		return &c->firmware;
+	for (i = 0; i < c->n_modules; i++)
+		if (same_file(st, &c->module[i].file))
+			return &c->module[i].file;
+	for (i = 0; i < c->n_flat; i++)
+		if (same_file(st, &c->flat_image[i].file))
+			return &c->flat_image[i].file;
+	return NULL;
+}
+
+/*
+ * Its content goes only when it is known that nobody needs it: disks and
+ * variables are locked.  O_NONBLOCK: a FIFO that nobody reads must hold up nobody.
+ */
+int open_com2(struct machine_config *cfg, const char *path,
+	      struct vmm_error *e)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	const struct image_file *other;
+	struct image_file *f = &cfg->com2;
+	struct stat st;
+
 	f->option = "--com2";
 	f->path = path;
-	f->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	f->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (f->fd < 0)
 		return vmm_fail(e, VMM_ERR_INPUT, "--com2 %s: %s", path,
+				errno == ENXIO ? "a FIFO, or socket, that nobody reads: start its reader first" :
 				strerror(errno));
+	if (fstat(f->fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	other = read_elsewhere(cfg, &st);
+	if (other)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"--com2 %s: the same file as %s %s, which would be lost: give it one of its own",
+			path, other->option, other->path);
+	if (fcntl(f->fd, F_OFD_SETLK, &l) &&
+	    (errno == EAGAIN || errno == EACCES))
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"--com2 %s: in use by another guest, or as a disk of this one: give it a file of its own",
+			path);
+	if (ftruncate(f->fd, 0))
+		return vmm_fail(e, VMM_ERR_INPUT, "--com2 %s: can't empty it: %s",
+				path, strerror(errno));
 	return 0;
 }
 
@@ -133,8 +185,6 @@ static int open_all(const struct firmware_options *o,
 	if (cfg->flat && o->loads)
 		cfg->debug_exit = true;
 	if (o->state && read_state(cfg, o->state, e))
-		return -1;
-	if (o->com2 && open_com2(&cfg->com2, o->com2, e))
 		return -1;
 	if (o->vars && open_vars(&cfg->vars, o->vars, e))
 		return -1;

@@ -16,6 +16,9 @@ int parse_traps(const char *list, uint32_t *traps);
 /* Opens and reads what the options name.  An exit status. */
 int open_firmware(const struct firmware_options *o,
 		  struct machine_config *cfg);
+/* Last of all files: it is emptied. */
+int open_com2(struct machine_config *cfg, const char *path,
+	      struct vmm_error *e);
 void close_firmware(struct machine_config *cfg);
 
 #endif

@@ -70,7 +70,7 @@ struct run_options {
 	const char *kernel, *entry, *mode;
 	const char *initrd[BOOT_MODULES_MAX];
 	unsigned int n_initrds;
-	const char *flat[FLAT_MAX];
+	const char *flat[FLAT_MAX], *flat_option[FLAT_MAX];
 	unsigned int n_flat;
 	struct firmware_options fw;
 };
@@ -135,10 +135,12 @@ static int add_initrd(struct run_options *o, const char *value)
 	return 0;
 }
 
-static int add_flat(struct run_options *o, const char *value)
+static int add_flat(struct run_options *o, const char *option,
+		    const char *value)
 {
 	if (o->n_flat == FLAT_MAX)
-		return usage_error("--flat", value, "more than 8 of them");
+		return usage_error(option, value, "more than 8 of them");
+	o->flat_option[o->n_flat] = option;
 	o->flat[o->n_flat++] = value;
 	return 0;
 }
@@ -163,11 +165,11 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_DEBUG_EXIT: o->cfg.debug_exit = true; return 0;
 	case OPT_QUIET: o->cfg.quiet = true; return 0;
 	case OPT_NO_SANDBOX: o->cfg.no_sandbox = true; return 0;
-	case OPT_FLAT: return add_flat(o, value);
+	case OPT_FLAT: return add_flat(o, "--flat", value);
 	case OPT_ENTRY: o->entry = value; return 0;
 	case OPT_MODE: o->mode = value; return 0;
 	case OPT_BIOS: o->fw.bios = value; return 0;
-	case OPT_LOAD: o->fw.loads = true; return add_flat(o, value);
+	case OPT_LOAD: o->fw.loads = true; return add_flat(o, "--load", value);
 	case OPT_FIRMWARE: o->fw.firmware = value; return 0;
 	case OPT_VARS: o->fw.vars = value; return 0;
 	case OPT_STATE: o->fw.state = value; return 0;
@@ -301,19 +303,20 @@ static int open_flat(struct run_options *o, unsigned int i, char *name,
 		     size_t size, struct vmm_error *e)
 {
 	const char *arg = o->flat[i], *at = strrchr(arg, '@');
+	const char *option = o->flat_option[i];
 	struct flat_image *img = &o->cfg.flat_image[i];
 
 	if (!at || at == arg || !parse_number(at + 1, &img->addr)) {
-		usage_error("--flat", arg, "must be FILE@ADDR");
+		usage_error(option, arg, "must be FILE@ADDR");
 		return STATUS_USAGE;
 	}
 	if ((size_t)(at - arg) >= size) {
-		usage_error("--flat", arg, "the name is too long");
+		usage_error(option, arg, "the name is too long");
 		return STATUS_USAGE;
 	}
 	memcpy(name, arg, (size_t)(at - arg));
 	name[at - arg] = '\0';
-	if (image_open(&img->file, "--flat", name, e))
+	if (image_open(&img->file, option, name, e))
 		return report(e);
 	o->cfg.n_flat++;
 	return STATUS_OK;
@@ -370,17 +373,35 @@ static int open_files(struct run_options *o)
 	}
 	if (o->cfg.storage && storage_open(o->cfg.storage, &e))
 		return report(&e);
+	if (o->fw.com2 && open_com2(&o->cfg, o->fw.com2, &e))
+		return report(&e);
 	return STATUS_OK;
+}
+
+/* What would be said to nobody. */
+static int check_words(const struct run_options *o)
+{
+	const char *why = "only together with --kernel: nobody else reads it";
+
+	if (o->kernel)
+		return 0;
+	if (o->cfg.append)
+		return usage_error("--append", o->cfg.append, why);
+	if (o->cfg.cmdline)
+		return usage_error("--cmdline", o->cfg.cmdline, why);
+	return 0;
 }
 
 static int check(struct run_options *o)
 {
+	int ret;
+
 	if (o->cfg.attach && (o->kernel || o->n_initrds || o->n_flat || o->fw.bios ||
 			      o->fw.firmware || o->fw.loads))
 		return usage_error("run", o->cfg.name,
 				   "goes on with what is loaded; to begin anew: --name NAME, or vellum load");
 	if (o->cfg.attach)
-		return 0;
+		return check_words(o);
 	if (o->fw.vars && !o->fw.firmware && !o->fw.bios)
 		return usage_error("--vars", o->fw.vars,
 				   "needs --firmware FILE as well");
@@ -388,8 +409,10 @@ static int check(struct run_options *o)
 	    !o->fw.bios)
 		o->fw.bios = DEFAULT_BIOS;
 	if (o->fw.bios || o->fw.firmware || o->fw.loads)
-		return check_firmware(o);
-	return o->n_flat ? check_flat(o) : check_linux(o);
+		ret = check_firmware(o);
+	else
+		ret = o->n_flat ? check_flat(o) : check_linux(o);
+	return ret ? ret : check_words(o);
 }
 
 /* The configuration of a VM that is there. */
