@@ -388,13 +388,19 @@ void ata_poll(void *controller)
 
 /* ---- registers ---- */
 
+/*
+ * Where no device is nobody drives the cable, but hosts pull DD7 down: BSY is
+ * to read as cleared there, or software waits for it (ATA/ATAPI-6 "Driver types
+ * and required termination").  What the other lines show is left open: zeroes,
+ * as device 0 answers for a device 1 that is missing, so neither DRDY nor DRQ.
+ */
+#define NO_DEVICE	0x00u
+
 static uint8_t read_status(struct ata_channel *c)
 {
 	const struct ata_unit *u = selected(c);
 
-	if (!present(c))
-		return 0xff;		/* nobody drives the bus */
-	return u->disk ? u->status : 0;
+	return u->disk ? u->status : NO_DEVICE;
 }
 
 static uint8_t register_read(struct ata_channel *c, unsigned int at)
@@ -403,7 +409,7 @@ static uint8_t register_read(struct ata_channel *c, unsigned int at)
 	unsigned int hob = c->control & ATA_CONTROL_HOB ? 1 : 0;
 
 	if (!present(c))
-		return 0xff;
+		return NO_DEVICE;
 	switch (at) {
 	case ERROR_FEATURE: return u->error;
 	case COUNT: return u->count[hob];

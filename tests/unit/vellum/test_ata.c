@@ -200,6 +200,29 @@ static void test_signatures(void **state)
 	assert_int_equal(in(0x1f7, 1), 0);
 }
 
+/* Software waits for BSY to clear before it looks further. */
+static void test_empty_cable(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	w.ata.channel[1].unit[0].disk = NULL;
+	for (i = 0; i < 2; i++) {
+		out(0x176, 1, 0xe0 | i << 4);
+		command(0x170, 0x90);
+		assert_int_equal(in(0x177, 1) & ATA_STATUS_BSY, 0);
+		assert_int_equal(in(0x376, 1) & ATA_STATUS_BSY, 0);
+		/* Registers that keep nothing, nor look like a device's. */
+		out(0x172, 1, 0x55);
+		out(0x173, 1, 0xaa);
+		assert_int_not_equal(in(0x172, 1), 0x55);
+		assert_int_not_equal(in(0x173, 1), 0xaa);
+		assert_int_not_equal(in(0x172, 1), 1);
+		assert_int_not_equal(in(0x174, 1), 0x14);
+	}
+	assert_int_equal(w.irqs[15], 0);
+}
+
 static void test_identify(void **state)
 {
 	uint8_t id[512];
@@ -636,6 +659,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_signatures),
+		T(test_empty_cable),
 		T(test_identify),
 		T(test_pio_read),
 		T(test_strings),
