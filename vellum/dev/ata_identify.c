@@ -94,6 +94,9 @@ void ata_identify(const struct ata_unit *u, uint8_t *out)
 	put(out, 0, 0x0040);
 	put(out, 1, (uint16_t)g.cylinders);
 	put(out, 3, (uint16_t)g.heads);
+	/* Retired since ATA-3: there are BIOSes that read as much as this says. */
+	put(out, 4, (uint16_t)(g.sectors * BLOCK_SECTOR));
+	put(out, 5, BLOCK_SECTOR);
 	put(out, 6, (uint16_t)g.sectors);
 	put(out, 47, 0x8000 | ATA_MULTIPLE_MAX);
 	put(out, 49, 0x0f00);		/* LBA, DMA, IORDY */

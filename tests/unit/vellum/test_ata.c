@@ -236,6 +236,8 @@ static void test_identify(void **state)
 	assert_int_equal(in(0x1f7, 1), 0x50);
 	assert_int_equal(id[120] | id[121] << 8 | id[122] << 16, 2048);
 	assert_int_equal(id[200] | id[201] << 8, 2048);
+	assert_int_equal(id[8] | id[9] << 8, 63 * 512);
+	assert_int_equal(id[10] | id[11] << 8, 512);
 	assert_memory_equal(id + 20, "esirla0-", 8);
 	/* A packet device refuses and shows what it is. */
 	out(0x176, 1, 0xa0);
