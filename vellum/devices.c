@@ -46,10 +46,38 @@ static bool is_panic(struct machine *m)
 	       (flag[0] | flag[1] << 8) == RESET_WARM;
 }
 
+/*
+ * IBM PC AT, "Shutdown": the only way of a 286 out of protected mode is a reset
+ * of the processor.  A byte in the CMOS RAM tells the firmware that this is one,
+ * and how to go on: by the address at 40:67 and the like.
+ */
+#define CMOS_SHUTDOWN		0x0f
+enum {
+	SHUTDOWN_JUMP_EOI = 5, SHUTDOWN_BLOCK_MOVE = 9, SHUTDOWN_JUMP = 10,
+	SHUTDOWN_IRET = 11, SHUTDOWN_RETF = 12,
+};
+
+bool machine_returns(struct machine *m)
+{
+	if (!m->cfg->rom)
+		return false;
+	switch (m->rtc.ram[CMOS_SHUTDOWN]) {
+	case SHUTDOWN_JUMP_EOI: case SHUTDOWN_BLOCK_MOVE: case SHUTDOWN_JUMP:
+	case SHUTDOWN_IRET: case SHUTDOWN_RETF:
+		m->vcpu[0].init = 1;
+		vcpu_kick(&m->vcpu[0]);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void reset_line(void *opaque)
 {
 	struct machine *m = opaque;
 
+	if (machine_returns(m))
+		return;
 	if (is_panic(m))
 		machine_end(m, END_PANIC, 0,
 			    "the guest's kernel panicked (it then asked for a warm reboot)");

@@ -269,7 +269,14 @@ static void end_explained(struct vcpu *c, enum end_cause cause, enum explain_why
 static void handle_shutdown(struct vcpu *c)
 {
 	struct kvm_sregs s;
+	bool returns;
 
+	/* A board answers a shutdown with a reset of the processor. */
+	pthread_mutex_lock(c->m->lock);
+	returns = machine_returns(c->m);
+	pthread_mutex_unlock(c->m->lock);
+	if (returns)
+		return;
 	if (!vmm_vcpu_get_sregs(&c->v, &s) && s.cs.selector == 0xf000 &&
 	    guest_rip(c) == 0xfff0)
 		end(c, END_TRIPLE_FAULT,

@@ -111,6 +111,7 @@ struct vcpu {
 	struct fault_chain *chain;	/* its thread's; faults.c */
 	bool started;
 	volatile sig_atomic_t done;	/* left the loop of exits */
+	volatile sig_atomic_t init;	/* INIT# is to be taken */
 	struct gdb_vcpu gdb;
 };
 
@@ -168,6 +169,11 @@ void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
 /* devices.c: puts the devices onto the buses, at power-on state. */
 int machine_add_devices(struct machine *m, struct vmm_error *e);
 void machine_remove_devices(struct machine *m);
+/*
+ * A reset of the processor by any of its ways.  True: the program asked to come
+ * back from it, and does, with memory and devices as they are.
+ */
+bool machine_returns(struct machine *m);
 void machine_set_gsi(struct machine *m, unsigned int gsi,
 		     enum gsi_source source, bool level);
 struct irq_line machine_line(struct machine *m, unsigned int number);
@@ -178,12 +184,16 @@ char *machine_words(const struct machine_config *cfg);
 
 /* vcpu.c */
 int vcpu_create(struct machine *m, struct vmm_error *e);
+int vcpu_wire_lapic(struct vcpu *c, struct vmm_error *e);
 int vcpu_start_state(struct vcpu *c, const struct boot_state *s,
 		     struct vmm_error *e);
 /* start.c: reset state for firmware; the user's own changes to any state. */
 int vcpu_reset_state(struct vcpu *c, struct vmm_error *e);
 int vcpu_change_state(struct vcpu *c, const char *text, const char *name,
 		      struct vmm_error *e);
+
+/* Completes its last exit, then takes INIT#.  On its own thread. */
+void vcpu_take_init(struct vcpu *c);
 
 /* vcpu_thread.c */
 /* For sandbox_enter(): with fewer, vcpu_start() makes what is missing. */

@@ -77,6 +77,7 @@ static const struct allowed allowed[] = {
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_MSRS) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_DEBUGREGS) },
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_GET_LAPIC) },
+	{ SCMP_SYS(ioctl), V, IS(1, KVM_SET_LAPIC) },	/* INIT# */
 	{ SCMP_SYS(ioctl), V, IS(1, KVM_TRANSLATE) },
 	{ SCMP_SYS(ioctl), V, IS(1, VMM_GET_INFO) },
 	{ SCMP_SYS(ioctl), V, IS(1, VMM_GET_COUNTERS) },

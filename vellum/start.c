@@ -14,6 +14,7 @@
 /* SDM3 "Processor State After Reset": CD, NW, ET set */
 #define CR0_RESET		0x60000010ull
 #define RFLAGS_RESET		0x2ull
+#define CR4_PSE			0x10ull
 #define SEG_DATA_RW		3
 #define SEG_CODE_RX		11
 #define SEG_LDT			2
@@ -65,6 +66,40 @@ int vcpu_reset_state(struct vcpu *c, struct vmm_error *e)
 	if (!ret)
 		ret = vmm_vcpu_set_regs(&c->v, &r);
 	return ret ? set_failed(c, ret, e) : 0;
+}
+
+/*
+ * At a triple fault stock KVM on AMD clears the VMCB and resets the vCPU, LAPIC
+ * and all.  The second-level tables' address it sets again when a bit changes on
+ * which they depend.
+ */
+static int mend(struct vcpu *c, struct vmm_error *e)
+{
+	struct kvm_sregs s;
+	int ret = vmm_vcpu_get_sregs(&c->v, &s);
+
+	if (!ret) {
+		s.cr4 ^= CR4_PSE;
+		ret = vmm_vcpu_set_sregs(&c->v, &s);
+	}
+	return ret ? set_failed(c, ret, e) : vcpu_wire_lapic(c, e);
+}
+
+void vcpu_take_init(struct vcpu *c)
+{
+	bool shutdown = c->v.run->exit_reason == KVM_EXIT_SHUTDOWN;
+	struct vmm_error e = { 0 };
+
+	c->init = 0;
+	/* What the last exit left to do belongs to the state that goes. */
+	c->v.run->immediate_exit = 1;
+	(void)vmm_vcpu_run(&c->v);
+	c->v.run->immediate_exit = 0;
+	if ((!shutdown || !mend(c, &e)) && !vcpu_reset_state(c, &e))
+		return;
+	pthread_mutex_lock(c->m->lock);
+	machine_end(c->m, END_FAILED, 0, "%s", e.text);
+	pthread_mutex_unlock(c->m->lock);
 }
 
 /* ---- a state file ---- */

@@ -60,7 +60,7 @@ static int set_cpuid(struct vcpu *c, struct vmm_error *e)
 /* ---- registers ---- */
 
 /* As firmware leaves it: LINT0 takes the PIC's interrupts, LINT1 NMIs. */
-static int set_lapic(struct vcpu *c, struct vmm_error *e)
+int vcpu_wire_lapic(struct vcpu *c, struct vmm_error *e)
 {
 	struct kvm_lapic_state l;
 	uint32_t lint0, lint1;
@@ -197,7 +197,7 @@ static int create_one(struct vcpu *c, struct machine *m, unsigned int index,
 	m->n_vcpus++;
 	if (m->cfg->attach)
 		return 0;
-	if (set_cpuid(c, e) || set_lapic(c, e))
+	if (set_cpuid(c, e) || vcpu_wire_lapic(c, e))
 		return -1;
 	set_msrs(c);
 	/* All but the first wait for INIT and start-up IPIs, by reset. */

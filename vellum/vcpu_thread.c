@@ -81,6 +81,10 @@ static void run_vcpu(struct vcpu *c)
 			gdb_hold(c);
 			continue;
 		}
+		if (__builtin_expect(c->init, 0)) {
+			vcpu_take_init(c);
+			continue;
+		}
 		ret = vmm_vcpu_run(&c->v);
 
 		if (!ret) {

@@ -13,7 +13,7 @@ dir=$build/tests/boot.$RIG
 
 mkdir -p "$dir"
 files=()
-for boot in BIOS FAILING PROT PAE LONG; do
+for boot in BIOS RETURN FAILING PROT PAE LONG; do
 	gcc -c -x assembler-with-cpp -DBOOT_$boot -DLAST=4096 \
 		tests/system/firmware/boot.S -o "$dir/boot.o" &&
 		ld -Ttext 0x7c00 -e 0x7c00 --oformat binary -o "$dir/$boot.img" \
@@ -26,7 +26,7 @@ gcc -c tests/system/firmware/garbage.S -o "$dir/garbage.o" &&
 truncate -s 1M "$dir/blank.img"
 
 # garbage on stock KVM is left out on the AMD rig: see boot-on-host.sh
-if [ "$RIG" = amd ]; then echo 1..45; else echo 1..48; fi
+if [ "$RIG" = amd ]; then echo 1..47; else echo 1..50; fi
 number=0
 for module in vmm kvm; do
 	tests/onrig "$RIG" --module $module --no-guest --timeout 220 "${files[@]}" \

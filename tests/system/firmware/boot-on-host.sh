@@ -25,6 +25,9 @@ for bus in virtio ata; do
 	grep -q 'boot: hello' out && grep -q 'boot: passed' out && grep -q 'status 42' out
 	say $? "real mode by the BIOS: text, disk, memory, clock, a key ($bus)"
 done
+run --disk RETURN.img </dev/null
+[ "$(grep -c 'boot: back' out)" = 4 ] && grep -q 'status 42' out
+say $? "back from protected mode by a reset of the processor, in four ways"
 for boot in PROT PAE LONG; do
 	run --disk $boot.img </dev/null
 	[ $status = 42 ]

@@ -177,6 +177,94 @@ main:	movw	$ready, %si
 ready:	.asciz	"boot: ready\r\n"
 error:	.asciz	"boot: error\r\n"
 
+#elif defined(BOOT_RETURN)
+/*
+ * Out of protected mode as on a 286: a way back at 40:67, the CMOS RAM's shutdown
+ * byte, and a reset of the processor, by each thing that causes one.
+ */
+	.equ	COUNT, 0x5f00
+main:	movw	$0, COUNT
+next:	cli
+	movw	$back, 0x467
+	movw	$0, 0x469
+	movb	$0x8f, %al
+	outb	%al, $0x70
+	movw	COUNT, %bx
+	movb	code(%bx), %al
+	outb	%al, $0x71
+	lgdt	gdtr
+	lidt	noidt
+	movl	%cr0, %eax
+	orb	$1, %al
+	movl	%eax, %cr0
+	ljmp	$8, $1f
+1:	movw	$16, %ax
+	movw	%ax, %ds
+	movw	%ax, %ss
+	movw	COUNT, %bx
+	shlw	$1, %bx
+	jmp	*way(%bx)
+pulse:	movb	$0xfe, %al
+	outb	%al, $0x64
+	jmp	1f
+fast:	inb	$0x92, %al
+	orb	$1, %al
+	outb	%al, $0x92
+	jmp	1f
+triple:	int3
+chip:	movw	$0xcf9, %dx
+	movb	$2, %al
+	outb	%al, %dx
+	movb	$6, %al
+	outb	%al, %dx
+1:	jmp	1b
+
+back:	cli
+	xorw	%ax, %ax
+	movw	%ax, %ds
+	movw	%ax, %es
+	movw	%ax, %ss
+	movw	$0x7c00, %sp
+	movl	%cr0, %eax
+	testb	$1, %al
+	jnz	9f
+	cmpl	$0x4d554c56, magic	/* memory is as it was */
+	jne	9f
+	movb	$0x8f, %al
+	outb	%al, $0x70
+	inb	$0x71, %al
+	testb	%al, %al		/* the BIOS has taken it */
+	jnz	9f
+	lidt	bios
+	sti
+	movw	$again, %si
+	call	print
+	incw	COUNT
+	cmpw	$4, COUNT
+	jne	next
+	/* and the BIOS goes on: its clock, its disk */
+	hlt
+	movw	$packet, %si
+	movb	$0x42, %ah
+	movb	drive, %dl
+	int	$0x13
+	jc	9f
+	jmp	pass
+9:	FAIL(2)
+way:	.word	pulse, fast, triple, chip
+code:	.byte	5, 10, 10, 5
+again:	.asciz	"boot: back\r\n"
+	.align	8
+gdt:	.quad	0
+	.quad	0x00009a000000ffff	/* 16-bit code and data, as a 286 has */
+	.quad	0x000092000000ffff
+gdtr:	.word	. - gdt - 1
+	.long	gdt
+noidt:	.word	0
+	.long	0
+bios:	.word	0x3ff
+	.long	0
+
 #else
 /* Protected mode: a GDT, an IDT with a handler for #PF and one for IRQ 0. */
 main:	cli
