@@ -240,16 +240,26 @@ static void schedule(struct rtc *r)
 	ev_timer_set(&r->timer, first);
 }
 
+/* Missed periods are not made up for, but those to come keep their beat. */
+static void period_fired(struct rtc *r, uint64_t mono)
+{
+	uint64_t period = period_ns(r);
+
+	r->ram[RTC_C] |= C_PF;
+	if (period)
+		r->next_periodic += ((mono - r->next_periodic) / period + 1) *
+				    period;
+	else
+		r->next_periodic = EV_NEVER;
+}
+
 static void fire(void *opaque)
 {
 	struct rtc *r = opaque;
 	uint64_t mono = ev_now();
 
-	if (r->next_periodic <= mono) {
-		r->ram[RTC_C] |= C_PF;
-		/* Late is late: missed periods are not made up for. */
-		r->next_periodic = EV_NEVER;
-	}
+	if (r->next_periodic <= mono)
+		period_fired(r, mono);
 	if (r->next_second <= mono) {
 		second_passed(r);
 		r->next_second = EV_NEVER;

@@ -216,6 +216,7 @@ static void test_periodic(void **state)
 	g->r.next_periodic = 0;
 	g->r.timer.fire(g->r.timer.opaque);
 	assert_true(the_level);
+	assert_int_equal(g->r.next_periodic % (NS / 2), 0);	/* in step */
 	assert_int_equal(rd(g, 12) & 0xc0, 0xc0);
 	wr(g, 10, 0x20);		/* rate 0: none */
 	assert_true(g->r.timer.deadline == EV_NEVER);
