@@ -197,6 +197,8 @@ int machine_add_devices(struct machine *m, struct vmm_error *e)
 	uart_reset(&m->uart);
 	i8042_reset(&m->i8042);
 	rtc_reset(&m->rtc, m->ram.low_end, m->ram.high_end - RAM_HIGH_BASE);
+	if (m->cfg->battery)
+		rtc_recall(&m->rtc, m->cfg->battery);
 	pm_reset(&m->pm);
 	board_fill_cmos(m);
 	return board_finish(m, e);
@@ -206,6 +208,8 @@ void machine_remove_devices(struct machine *m)
 {
 	m->console->input = NULL;
 	uart_reset(&m->uart);	/* hands unread input back */
+	if (m->cfg->battery)
+		rtc_keep(&m->rtc, m->cfg->battery);
 	rtc_fini(&m->rtc);
 	machine_remove_storage(m);
 	board_remove(m);

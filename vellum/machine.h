@@ -59,6 +59,7 @@ struct machine_config {
 	bool debug_port;		/* firmware's, 0x402 */
 	bool keyboard;			/* input is typed, not on COM1 */
 	struct storage *storage;	/* disks and CDs; NULL = none */
+	struct rtc_battery *battery;	/* outlives resets; NULL = flat */
 	const char *state;		/* changes to the first vCPU's state */
 	const char *state_name;		/* the file that it came from */
 	uint32_t traps;			/* VMM_TRAP_* */

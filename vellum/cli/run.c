@@ -64,6 +64,7 @@ static const struct option_spec specs[] = {
 
 /* Not on the stack: each disk has a good deal of state. */
 static struct storage the_storage;
+static struct rtc_battery the_battery;
 
 struct run_options {
 	struct machine_config cfg;
@@ -437,6 +438,7 @@ static int run_or_load(int argc, char **argv, bool load)
 			.accel = VMM_DEFAULT_ACCEL,
 			.memory = 512 * MIB,
 			.cpus = 1,
+			.battery = &the_battery,
 			.kernel.fd = -1,
 			.firmware.fd = -1,
 			.vars.fd = -1,

@@ -444,3 +444,44 @@ void rtc_reset(struct rtc *r, uint64_t low, uint64_t high)
 	schedule(r);
 	update_irq(r);
 }
+
+void rtc_keep(const struct rtc *r, struct rtc_battery *b)
+{
+	b->charged = true;
+	b->offset_s = r->offset_s;
+	memcpy(b->ram, r->ram, sizeof(b->ram));
+}
+
+/* Registers, and what follows from the clock and from the memory there is. */
+static bool is_own(unsigned int i)
+{
+	switch (i) {
+	case RTC_SECONDS_ALARM: case RTC_MINUTES_ALARM: case RTC_HOURS_ALARM:
+		return false;
+	case CMOS_BASE_LOW: case CMOS_BASE_HIGH:
+	case CMOS_EXT_LOW: case CMOS_EXT_HIGH:
+	case CMOS_EXT2_LOW: case CMOS_EXT2_HIGH: case RTC_CENTURY:
+	case CMOS_ABOVE_16M_LOW: case CMOS_ABOVE_16M_HIGH:
+	case CMOS_ABOVE_4G: case CMOS_ABOVE_4G + 1: case CMOS_ABOVE_4G + 2:
+		return true;
+	default:
+		return i <= RTC_D;
+	}
+}
+
+void rtc_recall(struct rtc *r, const struct rtc_battery *b)
+{
+	unsigned int i;
+
+	if (!b->charged)
+		return;
+	for (i = 0; i < RTC_RAM; i++)
+		if (!is_own(i))
+			r->ram[i] = b->ram[i];
+	/* RESET# clears the interrupts' enables; formats are as they were. */
+	r->ram[RTC_A] = b->ram[RTC_A];
+	r->ram[RTC_B] = b->ram[RTC_B] & (B_BINARY | B_24H);
+	r->offset_s = b->offset_s;
+	put_time(r, guest_seconds(r));
+	r->polled = guest_seconds(r);
+}

@@ -20,6 +20,15 @@
 #define RTC_IRQ		8
 #define RTC_CENTURY	0x32	/* where FADT says that the century is */
 
+#define RTC_RAM		128
+
+/* What its battery keeps from one reset of the machine to the next. */
+struct rtc_battery {
+	bool charged;
+	int64_t offset_s;
+	uint8_t ram[RTC_RAM];
+};
+
 struct rtc {
 	struct irq_line irq;
 	bool cut;		/* the HPET has its line */
@@ -29,7 +38,7 @@ struct rtc {
 
 	int64_t offset_s;	/* guest's time less the host's */
 	uint8_t index;
-	uint8_t ram[128];	/* alarm bytes and registers A, B, C included */
+	uint8_t ram[RTC_RAM];	/* alarm bytes and registers A, B, C included */
 	uint64_t next_periodic;	/* ns of CLOCK_MONOTONIC */
 	uint64_t next_second;
 	int64_t polled;		/* guest's second when C was last read */
@@ -44,5 +53,8 @@ void rtc_fini(struct rtc *r);
 void rtc_cut(struct rtc *r, bool cut);
 /* Power-on: @low and @high are bytes of RAM below and above 4 GiB. */
 void rtc_reset(struct rtc *r, uint64_t low, uint64_t high);
+void rtc_keep(const struct rtc *r, struct rtc_battery *b);
+/* After rtc_reset(), whose memory sizes stay; nothing if it is not charged. */
+void rtc_recall(struct rtc *r, const struct rtc_battery *b);
 
 #endif

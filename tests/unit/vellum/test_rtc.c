@@ -288,6 +288,30 @@ static void test_line_can_be_cut(void **state)
 	assert_int_equal(rd(g, 12) & 0xc0, 0xc0);
 }
 
+static void test_battery(void **state)
+{
+	struct rig *g = *state;
+	struct rtc_battery b = { 0 };
+
+	rtc_recall(&g->r, &b);		/* not charged: nothing */
+	assert_int_equal(rd(g, 7), 0x29);
+	wr(g, 0x40, 0x5a);
+	wr(g, 0x17, 0x77);		/* a memory size */
+	wr(g, 3, 0x15);			/* an alarm */
+	wr(g, 9, 0x31);			/* the year */
+	wr(g, 11, 0x42);		/* PIE, 24 hours */
+	rtc_keep(&g->r, &b);
+	rtc_reset(&g->r, 3ull << 30, 5ull << 30);
+	rtc_recall(&g->r, &b);
+	assert_int_equal(rd(g, 0x40), 0x5a);
+	assert_int_equal(rd(g, 0x17), 0xff);
+	assert_int_equal(rd(g, 3), 0x15);
+	assert_int_equal(rd(g, 9), 0x31);
+	assert_int_equal(rd(g, 11), 0x02);
+	the_time += 60 * NS;
+	assert_int_equal(rd(g, 2), 0x00);
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
@@ -297,7 +321,7 @@ int main(void)
 		T(test_update_in_progress), T(test_setting_the_clock),
 		T(test_garbage_time_does_no_harm), T(test_memory_bytes),
 		T(test_update_interrupt_and_c), T(test_alarm),
-		T(test_periodic),
+		T(test_periodic), T(test_battery),
 		T(test_periodic_flag_can_be_polled),
 		T(test_alarm_flag_can_be_polled), T(test_line_can_be_cut),
 	};
