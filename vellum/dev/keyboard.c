@@ -18,7 +18,9 @@ enum {
 
 #define KEY_LSHIFT	0x2au
 #define KEY_LCTRL	0x1du
-#define TYPE_ROOM	6u	/* codes of a character with a modifier */
+#define KEY_LALT	0x38u
+#define PREFIX		0xe0u	/* of extended keys, in both sets */
+#define TYPE_ROOM	8u	/* codes of a key with all modifiers */
 
 /* Set 2 by set 1, up to F12. */
 static const uint8_t set2[0x59] = {
@@ -45,16 +47,20 @@ static const struct { uint8_t first; const char *plain, *shift; } rows[] = {
 	{ 0x39, " ", " " },
 };
 
-static bool put(struct keyboard *k, uint8_t v, bool answer)
+static void put_as(struct keyboard *k, uint8_t v, enum keyboard_kind kind)
 {
 	unsigned int at = (k->head + k->count) % KEYBOARD_QUEUE;
 
 	if (k->count == KEYBOARD_QUEUE)
-		return false;
+		return;
 	k->queue[at] = v;
-	k->answer[at] = answer;
+	k->kind[at] = (uint8_t)kind;
 	k->count++;
-	return true;
+}
+
+static void put(struct keyboard *k, uint8_t v)
+{
+	put_as(k, v, KEYBOARD_ANSWER);
 }
 
 static void defaults(struct keyboard *k)
@@ -72,14 +78,14 @@ void keyboard_reset(struct keyboard *k)
 static void take_data(struct keyboard *k, uint8_t cmd, uint8_t v)
 {
 	if (cmd == CMD_SET && v > 2) {
-		put(k, KBD_RESEND, true);	/* there is no set 3 */
+		put(k, KBD_RESEND);	/* there is no set 3 */
 		return;
 	}
-	put(k, KBD_ACK, true);
+	put(k, KBD_ACK);
 	if (cmd != CMD_SET)
 		return;
 	if (!v)
-		put(k, k->set, true);
+		put(k, k->set);
 	else
 		k->set = v;
 }
@@ -91,17 +97,17 @@ void keyboard_send(struct keyboard *k, uint8_t v)
 	k->pending = 0;
 	/* A command drops what was not sent yet. */
 	k->count = 0;
-	k->breaking = false;
+	k->breaking = k->extending = false;
 	if (pending && v < CMD_LEDS) {
 		take_data(k, pending, v);
 		return;
 	}
 	switch (v) {
 	case CMD_ECHO:
-		put(k, KBD_ECHO, true);
+		put(k, KBD_ECHO);
 		return;
 	case CMD_RESEND:
-		put(k, k->last, true);
+		put(k, k->last);
 		return;
 	case CMD_LEDS: case CMD_SET: case CMD_RATE:
 		k->pending = v;
@@ -119,16 +125,16 @@ void keyboard_send(struct keyboard *k, uint8_t v)
 	case CMD_ID: case CMD_RESET:
 		break;
 	default:
-		put(k, KBD_RESEND, true);
+		put(k, KBD_RESEND);
 		return;
 	}
-	put(k, KBD_ACK, true);
+	put(k, KBD_ACK);
 	if (v == CMD_ID) {
-		put(k, 0xab, true);
-		put(k, 0x83, true);
+		put(k, 0xab);
+		put(k, 0x83);
 	} else if (v == CMD_RESET) {
 		defaults(k);
-		put(k, KBD_PASSED, true);
+		put(k, KBD_PASSED);
 	}
 }
 
@@ -136,7 +142,7 @@ static void drop(struct keyboard *k)
 {
 	k->head = (k->head + 1) % KEYBOARD_QUEUE;
 	k->count--;
-	k->breaking = false;
+	k->breaking = k->extending = false;
 }
 
 /* The controller translates answers like any code of set 2: these it knows. */
@@ -157,10 +163,15 @@ bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v)
 
 	if (!k->count)
 		return false;
-	if (k->answer[k->head]) {
+	if (k->kind[k->head] == KEYBOARD_ANSWER) {
 		k->last = code;
 		*v = translate ? translated(code) : code;
 		drop(k);
+		return true;
+	}
+	if (k->kind[k->head] == KEYBOARD_EXTENDED && !k->extending) {
+		k->extending = true;
+		*v = PREFIX;
 		return true;
 	}
 	if (translate || k->set == 1) {
@@ -179,50 +190,76 @@ bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v)
 	return true;
 }
 
-/* The key for a character, and what to hold with it: 0 if nothing. */
-static uint8_t find_key(uint8_t c, uint8_t *modifier)
+/* Keys of characters that are in no row. */
+static uint8_t find_special(uint8_t c)
 {
-	unsigned int i;
-	const char *p;
-
-	*modifier = 0;
 	switch (c) {
 	case '\r': case '\n': return 0x1c;
 	case '\t': return 0x0f;
 	case '\b': case 0x7f: return 0x0e;
 	case 0x1b: return 0x01;
-	default: break;
+	default: return 0;
 	}
+}
+
+bool keyboard_find(uint8_t c, struct keyboard_stroke *s)
+{
+	unsigned int i;
+	const char *p;
+
+	*s = (struct keyboard_stroke){ .code = find_special(c) };
+	if (s->code)
+		return true;
 	if (c && c < 0x20) {
-		*modifier = KEY_LCTRL;
-		c |= 0x60;
+		s->held = KEYBOARD_CTRL;
+		c |= c <= 0x1a ? 0x60 : 0x40;
 	}
 	for (i = 0; c && i < sizeof(rows) / sizeof(rows[0]); i++) {
 		p = strchr(rows[i].plain, c);
-		if (p)
-			return (uint8_t)(rows[i].first + (p - rows[i].plain));
+		if (p) {
+			s->code = (uint8_t)(rows[i].first + (p - rows[i].plain));
+			return true;
+		}
 		p = strchr(rows[i].shift, c);
 		if (p) {
-			*modifier = KEY_LSHIFT;
-			return (uint8_t)(rows[i].first + (p - rows[i].shift));
+			s->code = (uint8_t)(rows[i].first + (p - rows[i].shift));
+			s->held |= KEYBOARD_SHIFT;
+			return true;
 		}
 	}
-	return 0;
+	return false;
+}
+
+static void put_held(struct keyboard *k, uint8_t held, uint8_t up)
+{
+	if (held & KEYBOARD_SHIFT)
+		put_as(k, KEY_LSHIFT | up, KEYBOARD_KEY);
+	if (held & KEYBOARD_CTRL)
+		put_as(k, KEY_LCTRL | up, KEYBOARD_KEY);
+	if (held & KEYBOARD_ALT)
+		put_as(k, KEY_LALT | up, KEYBOARD_KEY);
+}
+
+bool keyboard_press(struct keyboard *k, const struct keyboard_stroke *s)
+{
+	enum keyboard_kind kind = s->extended ? KEYBOARD_EXTENDED : KEYBOARD_KEY;
+
+	if (KEYBOARD_QUEUE - k->count < TYPE_ROOM)
+		return false;
+	if (!s->code || !k->scanning)
+		return true;
+	put_held(k, s->held, 0);
+	put_as(k, s->code, kind);
+	put_as(k, s->code | CODE_BREAK, kind);
+	put_held(k, s->held, CODE_BREAK);
+	return true;
 }
 
 bool keyboard_type(struct keyboard *k, uint8_t c)
 {
-	uint8_t modifier, key = find_key(c, &modifier);
+	struct keyboard_stroke s;
 
-	if (KEYBOARD_QUEUE - k->count < TYPE_ROOM)
-		return false;
-	if (!key || !k->scanning)
-		return true;
-	if (modifier)
-		put(k, modifier, false);
-	put(k, key, false);
-	put(k, key | CODE_BREAK, false);
-	if (modifier)
-		put(k, modifier | CODE_BREAK, false);
-	return true;
+	if (!keyboard_find(c, &s))
+		s.code = 0;
+	return keyboard_press(k, &s);
 }

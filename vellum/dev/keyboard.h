@@ -12,11 +12,26 @@
 
 #define KEYBOARD_QUEUE	32u
 
+/* What is held while a key is pressed. */
+#define KEYBOARD_SHIFT	0x01u
+#define KEYBOARD_CTRL	0x02u
+#define KEYBOARD_ALT	0x04u
+
+/* A key by its code of set 1; @extended: one of those that an AT keyboard had not. */
+struct keyboard_stroke {
+	uint8_t code;
+	bool extended;
+	uint8_t held;
+};
+
+enum keyboard_kind { KEYBOARD_KEY, KEYBOARD_EXTENDED, KEYBOARD_ANSWER };
+
 struct keyboard {
 	uint8_t queue[KEYBOARD_QUEUE];	/* set 1 codes, or answers */
-	bool answer[KEYBOARD_QUEUE];
+	uint8_t kind[KEYBOARD_QUEUE];	/* enum keyboard_kind */
 	unsigned int head, count;
-	bool breaking;		/* set 2: the prefix is out, the code not yet */
+	bool extending;		/* the first prefix is out, the code not yet */
+	bool breaking;		/* set 2: the same of the prefix for going up */
 	uint8_t pending;	/* command that waits for its data byte */
 	uint8_t last;		/* what it sent last, as it sent it */
 	uint8_t set;		/* 1 or 2 */
@@ -36,5 +51,11 @@ bool keyboard_take(struct keyboard *k, bool translate, uint8_t *v);
  * False if there is no room now; characters without a key are ignored.
  */
 bool keyboard_type(struct keyboard *k, uint8_t c);
+
+/* The same for a key.  0: it has no code, so nothing is pressed. */
+bool keyboard_press(struct keyboard *k, const struct keyboard_stroke *s);
+
+/* The key for a character, and what to hold with it.  False: there is none. */
+bool keyboard_find(uint8_t c, struct keyboard_stroke *s);
 
 #endif

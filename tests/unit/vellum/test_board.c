@@ -468,6 +468,53 @@ static void test_keyboard(void **state)
 	}
 }
 
+static void expect(struct i8042 *k, const uint8_t *codes, unsigned int n)
+{
+	i8042_kick(k);
+	while (n--)
+		assert_int_equal(get(k), *codes++);
+	assert_int_equal(i8042_command_ops.read(k, 0, 1) & 1, 0);
+}
+
+/* Keys that the AT keyboard had not, and all that can be held with one. */
+static void test_keyboard_extended(void **state)
+{
+	static const struct keyboard_stroke up = { 0x48, true, KEYBOARD_CTRL };
+	static const struct keyboard_stroke f1 = {
+		0x3b, false, KEYBOARD_ALT | KEYBOARD_SHIFT,
+	};
+	static const uint8_t up_set2[] = {
+		0x14, 0xe0, 0x75, 0xe0, 0xf0, 0x75, 0xf0, 0x14,
+	};
+	static const uint8_t up_set1[] = { 0x1d, 0xe0, 0x48, 0xe0, 0xc8, 0x9d };
+	static const uint8_t f1_set1[] = { 0x2a, 0x38, 0x3b, 0xbb, 0xaa, 0xb8 };
+	struct keyboard kb;
+	struct i8042 k = { .reset = on_reset, .keyboard = &kb };
+	struct keyboard_stroke s;
+	uint8_t v;
+
+	(void)state;
+	i8042_reset(&k);
+	i8042_command_ops.write(&k, 0, 1, 0xae);
+	assert_true(keyboard_press(&kb, &up));
+	expect(&k, up_set2, sizeof(up_set2));
+	i8042_command_ops.write(&k, 0, 1, 0x60);
+	i8042_data_ops.write(&k, 0, 1, 0x45);	/* translated to set 1 */
+	assert_true(keyboard_press(&kb, &up));
+	expect(&k, up_set1, sizeof(up_set1));
+	assert_true(keyboard_press(&kb, &f1));
+	expect(&k, f1_set1, sizeof(f1_set1));
+	/* a command between prefix and code: both are gone */
+	assert_true(keyboard_press(&kb, &up));
+	assert_true(keyboard_take(&kb, true, &v) && keyboard_take(&kb, true, &v));
+	assert_int_equal(v, 0xe0);
+	keyboard_send(&kb, 0xee);
+	assert_true(keyboard_take(&kb, true, &v));
+	assert_int_equal(v, 0xee);
+	assert_false(keyboard_take(&kb, true, &v));
+	assert_false(keyboard_find(0xe9, &s));
+}
+
 static void test_keyboard_commands(void **state)
 {
 	struct keyboard kb;
@@ -539,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_hpet_sleeps_while_nobody_hears_it),
 		cmocka_unit_test(test_hpet_replaces_pit_and_rtc),
 		cmocka_unit_test(test_keyboard),
+		cmocka_unit_test(test_keyboard_extended),
 		cmocka_unit_test(test_keyboard_commands),
 		cmocka_unit_test(test_dma_registers),
 		cmocka_unit_test(test_trap_names),
