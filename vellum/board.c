@@ -14,7 +14,7 @@
 
 bool board_wanted(const struct machine_config *cfg)
 {
-	return cfg->pci || cfg->rom;
+	return cfg->pci || cfg->rom || cfg->vga;
 }
 
 /* ---- interrupts ---- */
@@ -137,7 +137,7 @@ static struct acpi_config current_acpi(void *opaque)
 	return (struct acpi_config){
 		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
 		.pci = true, .ecam = q35_ecam(&m->board.q35),
-		.pm_base = m->board.q35.pm_base,
+		.pm_base = m->board.q35.pm_base, .vga = m->cfg->vga,
 	};
 }
 
@@ -204,18 +204,51 @@ static void init_com2(struct machine *m)
 /* As fast as a firmware's short buffer can be expected to be read. */
 #define KEY_NS		20000000ull
 
-void board_type(struct machine *m)
+/* A terminal sends a key's sequence at once: ESC alone for so long is that key. */
+#define ESCAPE_NS	50000000ull
+
+/* @waited: what came of a sequence is all that there is of it. */
+static bool next_stroke(struct machine *m, bool waited, struct keyboard_stroke *s)
+{
+	struct keys *keys = &m->board.keys;
+	uint8_t bytes[KEYS_MAX];
+	enum keys_have have;
+	size_t n;
+
+	for (;;) {
+		have = keys_next(keys, false, s);
+		if (have == KEYS_STROKE)
+			return true;
+		n = console_take(m->console, bytes, KEYS_MAX - keys->n);
+		if (!n)
+			break;
+		keys_push(keys, bytes, n);
+	}
+	if (have == KEYS_UNFINISHED && waited)
+		return keys_next(keys, true, s) == KEYS_STROKE;
+	m->board.unfinished = have == KEYS_UNFINISHED;
+	if (m->board.unfinished)
+		ev_timer_set(&m->board.typing, ev_now() + ESCAPE_NS);
+	return false;
+}
+
+static void type_one(struct machine *m, bool waited)
 {
 	struct board *b = &m->board;
-	uint64_t now = ev_now();
-	uint8_t c;
+	struct keyboard_stroke s;
 
-	if (b->typing.deadline != EV_NEVER || b->keyboard.count ||
-	    !console_take(m->console, &c, 1))
+	b->unfinished = false;
+	if (!next_stroke(m, waited, &s))
 		return;
-	keyboard_type(&b->keyboard, c);
+	keyboard_press(&b->keyboard, &s);
 	i8042_kick(&m->i8042);
-	ev_timer_set(&b->typing, now + KEY_NS);
+	ev_timer_set(&b->typing, ev_now() + KEY_NS);
+}
+
+void board_type(struct machine *m)
+{
+	if (m->board.typing.deadline == EV_NEVER && !m->board.keyboard.count)
+		type_one(m, false);
 }
 
 static void type_next(void *opaque)
@@ -227,7 +260,7 @@ static void type_next(void *opaque)
 	if (b->keyboard.count)
 		ev_timer_set(&b->typing, ev_now() + KEY_NS);
 	else
-		board_type(m);
+		type_one(m, b->unfinished);
 }
 
 static int init_keyboard(struct machine *m)
@@ -271,6 +304,10 @@ static int wire(struct machine *m)
 	       add(io, APM_PORT, APM_PORTS, 1, "APM", &apm_ops, b->isa.apm) ||
 	       add(&m->mmio, HPET_ADDRESS, HPET_SIZE, 8, "HPET", &hpet_ops,
 		   &b->hpet) ||
+	       (m->cfg->vga &&
+		(add(io, VGA_PORT, VGA_PORTS, 1, "VGA", &vga_ops, &b->vga) ||
+		 add(io, VGA_MONO_PORT, VGA_MONO_PORTS, 1, "VGA", &vga_mono_ops,
+		     &b->vga))) ||
 	       (m->cfg->debug_port &&
 		add(io, DEBUG_PORT, 1, 1, "debug port", &debugcon_ops,
 		    &m->misc));
@@ -283,6 +320,8 @@ static int wire(struct machine *m)
 static int add_fwcfg(struct machine *m, struct vmm_error *e)
 {
 	struct board *b = &m->board;
+	/* With the screen on the terminal COM1 may have no other side. */
+	bool serial = !m->cfg->show || m->cfg->com1.fd >= 0;
 
 	if (!m->cfg->rom && !m->multiboot)
 		return 0;
@@ -295,8 +334,9 @@ static int add_fwcfg(struct machine *m, struct vmm_error *e)
 	b->contents.f = &b->fwcfg;
 	b->contents.acpi = m->cfg->rom ? current_acpi : NULL;
 	b->contents.opaque = m;
+	b->contents.vgabios = &m->cfg->vgabios;
 	return firmware_contents(&b->contents, &m->ram, m->cfg->cpus,
-				 COM1_PORT, e);
+				 serial ? COM1_PORT : 0, e);
 }
 
 int board_load_firmware(struct machine *m, struct vmm_error *e)
@@ -322,6 +362,7 @@ int board_add(struct machine *m, struct vmm_error *e)
 		return add_fwcfg(m, e);
 	init_com2(m);
 	isa_reset(&b->isa);
+	vga_reset(&b->vga);
 	b->hpet.set_gsi = set_hpet;
 	b->hpet.message = message;
 	b->hpet.legacy = cut_legacy;

@@ -14,8 +14,10 @@
 #include "dev/pci.h"
 #include "dev/q35.h"
 #include "dev/uart.h"
+#include "dev/vga.h"
 #include "firmware/contents.h"
 #include "firmware/rom.h"
+#include "screen/keys.h"
 
 #define BOARD_ROUTES_MAX	512u
 
@@ -28,8 +30,11 @@ struct board {
 	struct bus_range pm;		/* where the guest put it */
 	bool pm_open;
 	struct isa isa;
+	struct vga vga;			/* on the bus if the configuration says so */
 	struct keyboard keyboard;
 	struct ev_timer typing;		/* when the next key may come */
+	struct keys keys;		/* read, and not typed yet */
+	bool unfinished;		/* typing waits for the rest of a sequence */
 	struct hpet hpet;
 	struct uart com2;
 	int com2_fd;			/* its output goes here; -1 = nowhere */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,10 +24,24 @@
 static struct {
 	volatile bool changed;
 	struct termios saved;
+	volatile bool drawn;	/* standard output shows a screen */
 } terminal;
+
+/* xterm's second screen, without wrapping; and the first one, as it was. */
+static const char enter_screen[] = "\033[?1049h\033[?7l";
+static const char leave_screen[] = "\033[0m\033[?7h\033[?25h\033[?1049l";
+
+static void control(const char *sequence, size_t n)
+{
+	if (write(STDOUT_FILENO, sequence, n) < 0)
+		return;		/* then there is no terminal to be put back */
+}
 
 void console_restore(void)
 {
+	if (terminal.drawn)
+		control(leave_screen, sizeof(leave_screen) - 1);
+	terminal.drawn = false;
 	if (!terminal.changed)
 		return;
 	terminal.changed = false;
@@ -37,6 +52,10 @@ void console_raw(struct console *c)
 {
 	struct termios t;
 
+	if (c->screen && !terminal.drawn) {
+		terminal.drawn = true;
+		control(enter_screen, sizeof(enter_screen) - 1);
+	}
 	if (!c->in_tty || terminal.changed ||
 	    tcgetattr(STDIN_FILENO, &terminal.saved))
 		return;
@@ -48,23 +67,33 @@ void console_raw(struct console *c)
 
 /* ---- output ---- */
 
+/* Device lock held.  A file that is full loses output; a reader who goes is our end. */
+static void broken(struct console *c, int error)
+{
+	if (c->out_dead)
+		return;
+	c->out_dead = true;
+	c->out_error = error;
+	if (c->out_fd == STDOUT_FILENO)
+		c->event(c->opaque, CONSOLE_BROKEN);
+	else
+		fprintf(stderr, "vellum: --com1: can't be written any more: %s\n",
+			strerror(error));
+}
+
 static void report_broken(struct console *c)
 {
 	int error = errno;
 
 	pthread_mutex_lock(c->loop->lock);
-	if (!c->out_dead) {
-		c->out_dead = true;
-		c->out_error = error;
-		c->event(c->opaque, CONSOLE_BROKEN);
-	}
+	broken(c, error);
 	pthread_mutex_unlock(c->loop->lock);
 }
 
 static void write_out(struct console *c, const uint8_t *p, size_t n)
 {
 	while (n && !c->ending) {
-		ssize_t done = write(STDOUT_FILENO, p, n);
+		ssize_t done = write(c->out_fd, p, n);
 
 		if (done >= 0) {
 			p += done;
@@ -72,7 +101,7 @@ static void write_out(struct console *c, const uint8_t *p, size_t n)
 		} else if (errno == EAGAIN) {
 			/* The descriptor is shared; its owner chose this. */
 			struct pollfd pfd = {
-				.fd = STDOUT_FILENO, .events = POLLOUT,
+				.fd = c->out_fd, .events = POLLOUT,
 			};
 
 			poll(&pfd, 1, 1000);
@@ -120,8 +149,8 @@ static void flush_after_delay(struct console *c)
  */
 static void flush_late(void *opaque)
 {
-	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
 	struct console *c = opaque;
+	struct pollfd pfd = { .fd = c->out_fd, .events = POLLOUT };
 	ssize_t n;
 
 	c->flush_due = false;
@@ -132,14 +161,12 @@ static void flush_late(void *opaque)
 		return;
 	}
 	if (poll(&pfd, 1, 0) == 1) {
-		n = write(STDOUT_FILENO, c->out_buf, c->out_count);
+		n = write(c->out_fd, c->out_buf, c->out_count);
 		if (n > 0) {
 			c->out_count -= (size_t)n;
 			memmove(c->out_buf, c->out_buf + n, c->out_count);
 		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			c->out_dead = true;
-			c->out_error = errno;
-			c->event(c->opaque, CONSOLE_BROKEN);
+			broken(c, errno);
 		}
 	}
 	if (c->out_count && !c->out_dead)
@@ -151,6 +178,8 @@ void console_send(void *console, const uint8_t *buf, size_t n)
 {
 	struct console *c = console;
 
+	if (c->out_fd < 0)
+		return;
 	while (n--) {
 		uint8_t b = *buf++;
 
@@ -215,7 +244,17 @@ static void escape_command(struct console *c, uint8_t key)
 	case 'p':
 		c->event(c->opaque, CONSOLE_POWER);
 		break;
+	case 'l':
+		if (c->screen) {
+			c->event(c->opaque, CONSOLE_REDRAW);
+			break;
+		}
+		/* fall through */
 	default:
+		if (c->screen) {
+			c->event(c->opaque, CONSOLE_HELP);
+			break;
+		}
 		say("\r\nCtrl-] then: q or x = leave, r = reset the guest, "
 		    "p = press its power button,\r\n"
 		    "Ctrl-] = send Ctrl-] to the guest\r\n");
@@ -356,6 +395,7 @@ int console_init(struct console *c, struct evloop *loop, struct vmm_error *e)
 
 	memset(c, 0, sizeof(*c));
 	c->loop = loop;
+	c->out_fd = STDOUT_FILENO;
 	pthread_mutex_init(&c->out_lock, NULL);
 	c->in.fd = STDIN_FILENO;
 	c->in.ready = in_ready;

@@ -34,6 +34,8 @@ enum console_event {
 	CONSOLE_RESET,		/* the user wants the machine reset */
 	CONSOLE_POWER,		/* the user presses the power button */
 	CONSOLE_BROKEN,		/* nobody reads our output any more */
+	CONSOLE_HELP,		/* with a screen: which commands there are */
+	CONSOLE_REDRAW,		/* with a screen: it is to be drawn again */
 };
 
 struct console {
@@ -58,6 +60,9 @@ struct console {
 	struct ev_timer flush_timer;
 	/* serialises the writers; taken before the device lock, never after */
 	pthread_mutex_t out_lock;
+	int out_fd;		/* standard output, if nothing else; -1: nowhere */
+
+	bool screen;		/* the terminal shows the guest's screen */
 
 	/* called with the device lock held */
 	void (*event)(void *opaque, enum console_event what);
@@ -74,7 +79,7 @@ struct console {
 int console_init(struct console *c, struct evloop *loop, struct vmm_error *e);
 void console_fini(struct console *c);
 
-/* Raw mode on, if standard input is a terminal, and back. */
+/* Raw mode on, if standard input is a terminal, its screen cleared; and back. */
 void console_raw(struct console *c);
 void console_restore(void);	/* async-signal-safe; once is enough */
 

@@ -37,6 +37,15 @@ void machine_end(struct machine *m, enum end_cause cause, uint32_t value,
 	ev_stop(m->loop);
 }
 
+/* Of a VM that is no named one, whose memory is its own. */
+static int add_slots(struct machine *m, struct vmm_error *e)
+{
+	int ret = m->cfg->rom ? ram_add_slots_shadowed(&m->ram, &m->vm, e) :
+				ram_add_slots(&m->ram, &m->vm, e);
+
+	return ret || !m->cfg->vga ? ret : ram_add_vga(&m->ram, &m->vm, e);
+}
+
 static int create_vm(struct machine *m, struct vmm_accel *accel,
 		     struct vmm_error *e)
 {
@@ -60,11 +69,11 @@ static int create_vm(struct machine *m, struct vmm_accel *accel,
 	if (routed < 0)
 		return -1;
 	m->pit_on_pin2 = routed;
-	if (m->cfg->name)
-		return 0;
-	if (m->cfg->rom)
-		return ram_add_slots_shadowed(&m->ram, &m->vm, e);
-	return ram_add_slots(&m->ram, &m->vm, e);
+	if (!m->cfg->name && add_slots(m, e))
+		return -1;
+	if (m->cfg->vga)
+		vga_clear(ram_at(&m->ram, GPA(VGA_MEMORY), VGA_MEMORY_SIZE));
+	return 0;
 }
 
 static int load_kernel(struct machine *m, struct boot_state *s,
@@ -73,6 +82,7 @@ static int load_kernel(struct machine *m, struct boot_state *s,
 	struct acpi_config acpi = {
 		.cpus = m->cfg->cpus, .pit_on_pin2 = m->pit_on_pin2,
 		.pci = board_wanted(m->cfg), .ecam = Q35_ECAM_BASE,
+		.vga = m->cfg->vga,
 	};
 	struct kernel_boot b = {
 		.kernel = m->cfg->kernel, .module = m->cfg->module,

@@ -55,7 +55,11 @@ struct machine_config {
 	bool rom;			/* from the reset vector; not flat */
 	struct image_file firmware, vars;	/* rom only */
 	bool pci;			/* a PCI bus, whatever is on it */
-	struct image_file com2;		/* takes COM2's output */
+	struct image_file com1, com2;	/* take their output; fd -1: see console.h */
+	bool vga;			/* a video adapter */
+	struct image_file vgabios;	/* for its firmware; fd -1 = none */
+	struct image_file screen;	/* its text is written there; fd -1 = nowhere */
+	bool show;			/* and drawn on the terminal */
 	bool debug_port;		/* firmware's, 0x402 */
 	bool keyboard;			/* input is typed, not on COM1 */
 	struct storage *storage;	/* disks and CDs; NULL = none */

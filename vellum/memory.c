@@ -7,7 +7,7 @@
 #include "memory.h"
 
 enum { SLOT_CONVENTIONAL, SLOT_LOW, SLOT_HIGH };
-_Static_assert(SLOT_HIGH < RAM_SLOT_FREE, "slots of guest RAM");
+_Static_assert(SLOT_HIGH < RAM_SLOT_VGA, "slots of guest RAM");
 
 static uint64_t host_memory(void)
 {
@@ -104,6 +104,14 @@ int ram_add_slots_shadowed(const struct guest_ram *ram, struct vmm_vm *vm,
 	return add_slots(ram, vm, MIB, e);
 }
 
+int ram_add_vga(struct guest_ram *ram, struct vmm_vm *vm, struct vmm_error *e)
+{
+	ram->vga = true;
+	return vmm_vm_set_memory(vm, RAM_SLOT_VGA, RAM_VGA_BASE,
+				 RAM_VGA_END - RAM_VGA_BASE,
+				 ram->host + RAM_VGA_BASE, e);
+}
+
 /* [gpa, gpa+len) within [base, end), with no sum that could wrap? */
 static bool within(uint64_t gpa, uint64_t len, uint64_t base, uint64_t end)
 {
@@ -114,7 +122,7 @@ void *ram_at(const struct guest_ram *ram, gpa_t gpa, uint64_t len)
 {
 	if (!ram->host)
 		return NULL;
-	if (within(gpa.v, len, 0, RAM_VGA_BASE) ||
+	if (within(gpa.v, len, 0, ram->vga ? ram->low_end : RAM_VGA_BASE) ||
 	    within(gpa.v, len, RAM_VGA_END, ram->low_end))
 		return ram->host + gpa.v;
 	if (within(gpa.v, len, RAM_HIGH_BASE, ram->high_end))

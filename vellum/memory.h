@@ -6,7 +6,7 @@
  *	0xc0000    - low_end     the rest below the PCI hole (at most 2 GiB)
  *	4 GiB      - high_end    what did not fit below
  *
- * 0xa0000-0xbffff belongs to the bus (a video card would answer there).
+ * 0xa0000-0xbffff belongs to the bus, or to a video adapter, as memory.
  */
 #ifndef VELLUM_MEMORY_H
 #define VELLUM_MEMORY_H
@@ -35,6 +35,7 @@ struct guest_ram {
 	uint64_t size;
 	uint64_t low_end;	/* first guest-physical address after low RAM */
 	uint64_t high_end;	/* RAM_HIGH_BASE where there is none up there */
+	bool vga;		/* memory at 0xa0000 too */
 };
 
 /* Refuses, with the reason, what this host can't have. */
@@ -46,8 +47,12 @@ int ram_add_slots(const struct guest_ram *ram, struct vmm_vm *vm,
 /* The same without 0xc0000-0xfffff, which a chipset decides about. */
 int ram_add_slots_shadowed(const struct guest_ram *ram, struct vmm_vm *vm,
 			   struct vmm_error *e);
-/* Slots from here on are free for others. */
-#define RAM_SLOT_FREE	3u
+
+/* Memory at 0xa0000-0xbffff, for a video adapter. */
+int ram_add_vga(struct guest_ram *ram, struct vmm_vm *vm, struct vmm_error *e);
+/* A named VM's pieces have the slots' numbers too; from FREE on they are others'. */
+#define RAM_SLOT_VGA	3u
+#define RAM_SLOT_FREE	4u
 
 /*
  * The place in this process of guest-physical [gpa, gpa+len), or NULL unless

@@ -7,7 +7,7 @@
 #include "named.h"
 
 #define NOTE_MAGIC	0x4d4c4556u	/* "VELM" */
-#define NOTE_VERSION	2u
+#define NOTE_VERSION	3u
 #define ISA_GSIS	24u
 
 #define NOTE_FLAT	(1u << 0)
@@ -17,6 +17,7 @@
 #define NOTE_STARTED	(1u << 4)
 #define NOTE_ROM	(1u << 5)
 #define NOTE_MULTIBOOT	(1u << 6)
+#define NOTE_VGA	(1u << 7)
 
 struct note {
 	uint32_t magic, version;
@@ -70,6 +71,7 @@ int named_read_config(struct machine_config *cfg, struct vmm_accel *a,
 	cfg->pci |= !!(n.flags & NOTE_PCI);
 	cfg->started = n.flags & NOTE_STARTED;
 	cfg->rom = n.flags & NOTE_ROM;
+	cfg->vga = n.flags & NOTE_VGA;
 	cfg->rom_size = n.rom_size;
 	cfg->vars_size = n.vars_size;
 	return 0;
@@ -78,12 +80,14 @@ int named_read_config(struct machine_config *cfg, struct vmm_accel *a,
 /* ---- memory ---- */
 
 struct piece { uint32_t slot; uint64_t gpa, size, at; };
+#define PIECES_MAX	5
 
 /*
  * The slots of memory.c, as pieces of the one mapping.  With firmware, what lies
  * between VGA's memory and 1 MiB is apart: PAM shows parts of it.
  */
-static unsigned int pieces(const struct guest_ram *ram, bool rom, struct piece p[4])
+static unsigned int pieces(const struct guest_ram *ram, bool rom,
+			   struct piece p[PIECES_MAX])
 {
 	uint64_t low = rom ? MIB : RAM_VGA_END;
 	unsigned int n = 0;
@@ -96,6 +100,9 @@ static unsigned int pieces(const struct guest_ram *ram, bool rom, struct piece p
 	if (rom)
 		p[n++] = (struct piece){ ROM_SLOT_SHADOW, RAM_VGA_END,
 					 MIB - RAM_VGA_END, RAM_VGA_END };
+	if (ram->vga)
+		p[n++] = (struct piece){ RAM_SLOT_VGA, RAM_VGA_BASE,
+					 RAM_VGA_END - RAM_VGA_BASE, RAM_VGA_BASE };
 	return n;
 }
 
@@ -122,11 +129,12 @@ static int reserve(struct guest_ram *ram, uint64_t size, struct vmm_error *e)
 static int set_up_memory(struct machine *m, struct vmm_error *e)
 {
 	const struct machine_config *c = m->cfg;
-	struct piece p[4];
+	struct piece p[PIECES_MAX];
 	unsigned int i, n;
 
 	if (reserve(&m->ram, c->memory, e))
 		return -1;
+	m->ram.vga = c->vga;
 	n = pieces(&m->ram, c->rom, p);
 	for (i = 0; i < n; i++) {
 		if (!c->attach &&
@@ -180,7 +188,7 @@ int named_loaded(struct machine *m, struct vmm_error *e)
 			 (board_wanted(c) ? NOTE_PCI : 0) |
 			 (c->debug_exit ? NOTE_DEBUG_EXIT : 0) |
 			 (m->warm_means_panic ? NOTE_WARM : 0) |
-			 (c->rom ? NOTE_ROM : 0) |
+			 (c->rom ? NOTE_ROM : 0) | (c->vga ? NOTE_VGA : 0) |
 			 (m->multiboot ? NOTE_MULTIBOOT : 0),
 		.rom_size = m->board.rom.size, .vars_size = m->board.rom.vars.size,
 	};

@@ -3,7 +3,8 @@
 
 VELLUM := $(BUILD)/vellum
 VELLUM_SRCS := $(wildcard vellum/*.c vellum/acpi/*.c vellum/block/*.c \
-	vellum/cli/*.c vellum/dev/*.c vellum/firmware/*.c vellum/gdb/*.c vellum/load/*.c)
+	vellum/cli/*.c vellum/dev/*.c vellum/firmware/*.c vellum/gdb/*.c vellum/load/*.c \
+	vellum/screen/*.c)
 VELLUM_SRCS += $(wildcard vellum/explain/*.c)
 VELLUM_OBJS := $(patsubst vellum/%.c,$(BUILD)/vellum.d/%.o,$(VELLUM_SRCS))
 # The explainer's engine, and the tables that it reads.

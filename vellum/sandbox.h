@@ -25,6 +25,7 @@ enum sandbox_thread {
 struct sandbox_needs {
 	const char *nodes;	/* a folder whose nodes it opens, or NULL */
 	bool sockets;		/* takes connections on sockets that listen */
+	bool screen;		/* writes the screen's text to a file, again and again */
 	bool disks;		/* has threads for them: each filter takes time */
 
 	/*

@@ -30,6 +30,7 @@
 #define ALL	(M | V | D | W)
 #define IF_NODES	(1u << 8)	/* only if the run opens nodes */
 #define IF_SOCKETS	(1u << 9)
+#define IF_SCREEN	(1u << 10)
 
 /* A 32-bit argument, since the kernel looks at no more of these. */
 #define ANY		0, 0, 0
@@ -108,6 +109,7 @@ static const struct allowed allowed[] = {
 	{ SCMP_SYS(fstat), ALL, ANY },
 	/* fstat() of a newer C library; of names there are none to look up */
 	{ SCMP_SYS(newfstatat), ALL, BITS(3, AT_EMPTY_PATH, AT_EMPTY_PATH) },
+	{ SCMP_SYS(ftruncate), M | IF_SCREEN, ANY },
 	{ SCMP_SYS(lseek), M, ANY },
 	{ SCMP_SYS(io_uring_enter), M | D, ANY },
 	{ SCMP_SYS(openat), M | IF_NODES, ANY },
@@ -173,7 +175,8 @@ static bool wanted(const struct allowed *a, enum sandbox_thread kind,
 	unsigned int who = kind == SANDBOX_MAIN ? ALL : 1u << kind;
 
 	if ((a->who & IF_NODES && !needs->nodes) ||
-	    (a->who & IF_SOCKETS && !needs->sockets))
+	    (a->who & IF_SOCKETS && !needs->sockets) ||
+	    (a->who & IF_SCREEN && !needs->screen))
 		return false;
 	return a->who & who;
 }

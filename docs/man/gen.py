@@ -72,6 +72,12 @@ All options are shown by
 .Fl -help
 and explained in docs/vellum.md.""", [("-name NAME", "Make a VM of that name, which stays."),
              ("-no-sandbox", "Keep privileges, files and system calls that the guest needs not."),
+             ("-vga", """Show the guest's screen on the terminal and give keys to its keyboard. What
+it sends to its first serial port goes to the file that
+.Fl -com1
+names, or nowhere. See docs/devices.md."""),
+             ("-screen FILE", "Write the text on the guest's screen to FILE, each time that it changes."),
+             ("-com1 FILE", "Write what the guest sends to its first serial port to FILE."),
              ("-catch-faults", "Trap the exceptions that can lead to a triple fault and give them back to the guest, so that the chain is seen. Needs vmm.ko."),
              ("-lint", "Check the first vCPU's state; don't enter a guest that can't run."),
              ("-gdb WHERE", """Wait for a debugger that speaks GDB's remote protocol, at

@@ -87,9 +87,9 @@ static void set_up_session(void)
 	char name[32];
 
 	cfg = (struct machine_config){
-		.memory = RAM, .cpus = 2, .rom = true, .debug_port = true,
+		.memory = RAM, .cpus = 2, .rom = true, .vga = true, .debug_port = true,
 		.debug_exit = true, .quiet = true, .kernel.fd = -1,
-		.vars.fd = -1, .com2.fd = -1,
+		.vars.fd = -1, .com1.fd = -1, .com2.fd = -1, .vgabios.fd = -1, .screen.fd = -1,
 	};
 	cfg.firmware = (struct image_file){
 		.option = "--test", .path = "file", .size = 64 * KIB,

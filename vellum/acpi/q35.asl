@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a machine with a PCI bus has beyond the DSDT: the bus with its windows,
+ * What a machine with a PCI bus has besides, put behind the other part into its
+ * DSDT: the bus with its windows,
  * the routes of its interrupt pins, and the devices that come with it.  Must
  * agree with the headers in vellum/dev/: q35.h, pci.h, hpet.h, fwcfg.h.
  */

@@ -244,13 +244,26 @@ static struct gas io_gas(uint64_t port, uint8_t bytes)
 	};
 }
 
-static uint32_t build_dsdt(struct writer *w)
+/*
+ * The board's part follows in the same table, and is not an SSDT of its own, since
+ * SeaBIOS looks for a keyboard in the DSDT and takes none if it finds none there.
+ */
+static uint32_t build_dsdt(struct writer *w, bool board)
 {
+	const uint32_t first = sizeof(dsdt_aml_code);
+	const uint32_t second = sizeof(q35_aml_code) - sizeof(struct sdt);
 	uint32_t gpa = 0;
-	void *p = take(w, sizeof(dsdt_aml_code), 16, &gpa);
+	uint8_t *p = take(w, first + (board ? second : 0), 16, &gpa);
+	struct sdt *h = (struct sdt *)p;
 
-	if (p)
-		memcpy(p, dsdt_aml_code, sizeof(dsdt_aml_code));
+	if (!p)
+		return gpa;
+	memcpy(p, dsdt_aml_code, first);
+	if (!board)
+		return gpa;
+	memcpy(p + first, q35_aml_code + sizeof(*h), second);
+	h->length = first + second;
+	seal(w, h);
 	return gpa;
 }
 
@@ -296,9 +309,11 @@ static uint32_t build_fadt(struct writer *w, uint32_t facs, uint32_t dsdt,
 	fill_pm(f, c->pm_base ? c->pm_base : PM_BASE);
 	f->lvl2_lat = f->lvl3_lat = 0xffff;	/* no C2, no C3 */
 	f->century = RTC_CENTURY;
-	f->boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_ASPM;
+	f->boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_ASPM;
 	if (c->pci)
 		f->boot_arch |= BOOT_ARCH_8042;
+	if (!c->vga)
+		f->boot_arch |= BOOT_ARCH_NO_VGA;
 	f->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLP_BUTTON |
 		   FADT_FIX_RTC | FADT_TMR_VAL_EXT |
 		   FADT_RESET_REG;
@@ -373,16 +388,6 @@ static uint32_t build_madt(struct writer *w, const struct acpi_config *c)
 	return gpa;
 }
 
-static uint32_t build_ssdt(struct writer *w)
-{
-	uint32_t gpa = 0;
-	void *p = take(w, sizeof(q35_aml_code), 16, &gpa);
-
-	if (p)
-		memcpy(p, q35_aml_code, sizeof(q35_aml_code));
-	return gpa;
-}
-
 static uint32_t build_mcfg(struct writer *w, uint64_t base)
 {
 	uint32_t gpa = 0;
@@ -443,13 +448,12 @@ static uint32_t build_list(struct writer *w, const char *signature,
 static void build_all(struct writer *w, const struct acpi_config *c,
 		      struct rsdp *rsdp)
 {
-	uint32_t tables[6], dsdt = build_dsdt(w);
+	uint32_t tables[5], dsdt = build_dsdt(w, c->pci);
 	unsigned int n = 0;
 
 	tables[n++] = build_fadt(w, build_facs(w), dsdt, c);
 	tables[n++] = build_madt(w, c);
 	if (c->pci) {
-		tables[n++] = build_ssdt(w);
 		tables[n++] = build_hpet(w);
 		tables[n++] = build_mcfg(w, c->ecam);
 	}

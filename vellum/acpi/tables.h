@@ -19,6 +19,7 @@ struct acpi_config {
 	unsigned int cpus;
 	bool pit_on_pin2;	/* ISA line 0 comes in at IOAPIC pin 2 */
 	bool pci;		/* a Q35's bus, HPET, keyboard controller */
+	bool vga;		/* a video adapter at its usual ports */
 	uint64_t ecam;		/* configuration window, 0 = closed */
 	uint16_t pm_base;	/* 0 = PM_BASE */
 };

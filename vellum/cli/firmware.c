@@ -16,6 +16,10 @@
 #define BIOS_UNIT	(64 * KIB)
 #define STATE_MAX	(64 * KIB)
 
+/* For an adapter that is no PCI device. */
+#define VGABIOS		"/usr/share/seabios/vgabios-isavga.bin"
+#define VGABIOS_MAX	(64 * KIB)
+
 int parse_traps(const char *list, uint32_t *traps)
 {
 	do {
@@ -70,7 +74,7 @@ static bool same_file(const struct stat *st, const struct image_file *f)
 	       st->st_dev == other.st_dev && st->st_ino == other.st_ino;
 }
 
-/* The file of this guest's that is to be read, and is COM2's too; or NULL. */
+/* The file of this guest's that is to be read, and is to be written too; or NULL. */
 static const struct image_file *read_elsewhere(const struct machine_config *c,
 					       const struct stat *st)
 {
@@ -93,19 +97,18 @@ static const struct image_file *read_elsewhere(const struct machine_config *c,
  * Its content goes only when it is known that nobody needs it: disks and
  * variables are locked.  O_NONBLOCK: a FIFO that nobody reads must hold up nobody.
  */
-int open_com2(struct machine_config *cfg, const char *path,
-	      struct vmm_error *e)
+static int open_output(const struct machine_config *cfg, struct image_file *f,
+		       const char *option, const char *path, struct vmm_error *e)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	const struct image_file *other;
-	struct image_file *f = &cfg->com2;
 	struct stat st;
 
-	f->option = "--com2";
+	f->option = option;
 	f->path = path;
 	f->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (f->fd < 0)
-		return vmm_fail(e, VMM_ERR_INPUT, "--com2 %s: %s", path,
+		return vmm_fail(e, VMM_ERR_INPUT, "%s %s: %s", option, path,
 				errno == ENXIO ? "a FIFO, or socket, that nobody reads: start its reader first" :
 				strerror(errno));
 	if (fstat(f->fd, &st) || !S_ISREG(st.st_mode))
@@ -113,16 +116,57 @@ int open_com2(struct machine_config *cfg, const char *path,
 	other = read_elsewhere(cfg, &st);
 	if (other)
 		return vmm_fail(e, VMM_ERR_INPUT,
-			"--com2 %s: the same file as %s %s, which would be lost: give it one of its own",
-			path, other->option, other->path);
+			"%s %s: the same file as %s %s, which would be lost: give it one of its own",
+			option, path, other->option, other->path);
 	if (fcntl(f->fd, F_OFD_SETLK, &l) &&
 	    (errno == EAGAIN || errno == EACCES))
 		return vmm_fail(e, VMM_ERR_INPUT,
-			"--com2 %s: in use by another guest, or as a disk of this one: give it a file of its own",
-			path);
+			"%s %s: in use by another guest, or as a disk of this one: give it a file of its own",
+			option, path);
 	if (ftruncate(f->fd, 0))
-		return vmm_fail(e, VMM_ERR_INPUT, "--com2 %s: can't empty it: %s",
-				path, strerror(errno));
+		return vmm_fail(e, VMM_ERR_INPUT, "%s %s: can't empty it: %s",
+				option, path, strerror(errno));
+	return 0;
+}
+
+static int open_vgabios(struct image_file *f, struct vmm_error *e)
+{
+	if (image_open(f, "--vga: the adapter's BIOS", VGABIOS, e))
+		return -1;
+	if (f->size <= VGABIOS_MAX)
+		return 0;
+	return vmm_fail(e, VMM_ERR_INPUT, "%s %s: more than 64 KiB", f->option,
+			f->path);
+}
+
+/* It is written again from its beginning, over and over. */
+static int open_screen(struct machine_config *cfg, const char *path, struct vmm_error *e)
+{
+	struct image_file *f = &cfg->screen;
+	struct stat st;
+
+	if (open_output(cfg, f, "--screen", path, e))
+		return -1;
+	if (fstat(f->fd, &st) || !S_ISREG(st.st_mode))
+		return vmm_fail(e, VMM_ERR_INPUT,
+				"--screen %s: not a regular file", path);
+	return 0;
+}
+
+/* What the adapter's users want; it may be there without any. */
+static int open_vga(const struct firmware_options *o, struct machine_config *cfg,
+		    struct vmm_error *e)
+{
+	if (!o->vga && !o->screen)
+		return 0;
+	if (!cfg->vga)
+		return vmm_fail(e, VMM_ERR_INPUT,
+			"%s: VM \"%s\" was loaded without a video adapter",
+			o->vga ? "--vga" : "--screen", cfg->name);
+	if (cfg->rom && open_vgabios(&cfg->vgabios, e))
+		return -1;
+	cfg->show = o->vga && isatty(STDOUT_FILENO);
+	cfg->keyboard |= cfg->show;
 	return 0;
 }
 
@@ -198,17 +242,32 @@ static int open_all(const struct firmware_options *o,
 	return 0;
 }
 
+int open_outputs(const struct firmware_options *o, struct machine_config *cfg,
+		 struct vmm_error *e)
+{
+	if (o->com1 && open_output(cfg, &cfg->com1, "--com1", o->com1, e))
+		return -1;
+	if (o->com2 && open_output(cfg, &cfg->com2, "--com2", o->com2, e))
+		return -1;
+	return o->screen ? open_screen(cfg, o->screen, e) : 0;
+}
+
 int open_firmware(const struct firmware_options *o,
 		  struct machine_config *cfg)
 {
 	struct vmm_error e = { 0 };
 
-	return open_all(o, cfg, &e) ? report(&e) : STATUS_OK;
+	/* Whether there is firmware is only known when its file is open. */
+	return open_all(o, cfg, &e) || open_vga(o, cfg, &e) ? report(&e) :
+							       STATUS_OK;
 }
 
 void close_firmware(struct machine_config *cfg)
 {
 	image_close(&cfg->firmware);
 	image_close(&cfg->vars);
+	image_close(&cfg->com1);
 	image_close(&cfg->com2);
+	image_close(&cfg->vgabios);
+	image_close(&cfg->screen);
 }

@@ -17,7 +17,7 @@ enum {
 	OPT_MODE, OPT_BIOS, OPT_LOAD, OPT_FIRMWARE, OPT_VARS, OPT_STATE, OPT_TRAP,
 	OPT_DEBUG_PORT, OPT_PCI, OPT_COM2, OPT_KEYBOARD,
 	OPT_DISK, OPT_CDROM, OPT_FLOPPY, OPT_NAME, OPT_CATCH, OPT_LINT,
-	OPT_NO_SANDBOX, OPT_GDB,
+	OPT_NO_SANDBOX, OPT_GDB, OPT_VGA, OPT_SCREEN, OPT_COM1,
 };
 
 static const struct option_spec specs[] = {
@@ -43,6 +43,9 @@ static const struct option_spec specs[] = {
 	{ "state", "FILE", OPT_STATE, "lines of REGISTER=NUMBER for the first vCPU, right or wrong" },
 	{ "trap", "LIST", OPT_TRAP, "end when the guest executes one of these: vmcall,cpuid,rdtsc,hlt..." },
 	{ "pci", NULL, OPT_PCI, "a PCI bus even if nothing is on it" },
+	{ "vga", NULL, OPT_VGA, "show the guest's screen on the terminal; keys go to its keyboard" },
+	{ "screen", "FILE", OPT_SCREEN, "write the text on the guest's screen to FILE, each time that it changes" },
+	{ "com1", "FILE", OPT_COM1, "write what the guest sends to its first serial port to FILE" },
 	{ "com2", "FILE", OPT_COM2, "write what the guest sends to its second serial port to FILE" },
 	{ "disk", "FILE", OPT_DISK, "disk image or block device: FILE[,ro][,bus=virtio|ata]; may be repeated" },
 	{ "cdrom", "FILE", OPT_CDROM, "CD image (ISO 9660)" },
@@ -84,9 +87,9 @@ static void help(void)
 	       "       vellum run NAME [OPTIONS]\n"
 	       "       vellum load NAME --kernel FILE|--flat FILE@ADDR [OPTIONS]\n\n");
 	print_options(specs, N_SPECS);
-	printf("\nThe guest's serial port is on standard input and output. "
-	       "On a terminal Ctrl-]\nand then q leaves, Ctrl-] and then ? "
-	       "tells more; all else goes to the guest.\n\n"
+	printf("\nThe guest's serial port is on standard input and output, "
+	       "with --vga its screen\nand keyboard are. On a terminal Ctrl-] and then q leaves, "
+	       "Ctrl-] and then ? tells\nmore; all else goes to the guest.\n\n"
 	       "status: 0 guest powered off, 16 reset (--no-reboot), 17 guest "
 	       "panic, 18 triple\nfault, 19 --strict-io, 20 left by the escape "
 	       "key, 21 --trap, 128+N signal N; 1 internal\nerror, 2 usage, 3 the host "
@@ -177,6 +180,9 @@ static int take_option(struct run_options *o, int id, const char *value)
 	case OPT_TRAP: return parse_traps(value, &o->cfg.traps);
 	case OPT_DEBUG_PORT: o->cfg.debug_port = o->cfg.pci = true; return 0;
 	case OPT_PCI: o->cfg.pci = true; return 0;
+	case OPT_VGA: o->fw.vga = true; return 0;
+	case OPT_SCREEN: o->fw.screen = value; return 0;
+	case OPT_COM1: o->fw.com1 = value; return 0;
 	case OPT_COM2: o->fw.com2 = value; o->cfg.pci = true; return 0;
 	case OPT_DISK:
 	case OPT_CDROM:
@@ -247,6 +253,11 @@ static int refuse_kernel(const struct run_options *o, const char *why)
 	return o->n_initrds ? usage_error("--initrd", o->initrd[0], why) : 0;
 }
 
+static bool wants_screen(const struct run_options *o)
+{
+	return o->fw.vga || o->fw.screen;
+}
+
 static int check_linux(const struct run_options *o)
 {
 	if (!o->kernel) {
@@ -258,6 +269,10 @@ static int check_linux(const struct run_options *o)
 		return usage_error(o->entry ? "--entry" : "--mode",
 				   o->entry ? o->entry : o->mode,
 				   "only together with --flat");
+	if (wants_screen(o))
+		return usage_error(o->fw.vga ? "--vga" : "--screen",
+				   o->fw.vga ? "" : o->fw.screen,
+				   "a kernel from --kernel has no video adapter: boot it from --disk or --cdrom");
 	return 0;
 }
 
@@ -280,7 +295,7 @@ static int check_firmware(struct run_options *o)
 	if (!o->fw.bios && !o->fw.firmware && !o->entry)
 		return usage_error("--load", o->flat[0],
 				   "needs --entry CS:IP as well");
-	o->cfg.pci = true;
+	o->cfg.pci = o->cfg.vga = true;
 	o->cfg.mode = MODE_REAL;
 	o->cfg.flat = flat;
 	o->cfg.rom = !flat;
@@ -295,6 +310,7 @@ static int check_flat(struct run_options *o)
 		return usage_error("--flat", o->flat[0],
 				   "needs --entry ADDR as well");
 	o->cfg.flat = o->cfg.debug_exit = true;
+	o->cfg.vga = wants_screen(o);
 	return set_mode(&o->cfg, o->mode) || set_entry(&o->cfg, o->entry) ?
 	       -1 : 0;
 }
@@ -374,7 +390,7 @@ static int open_files(struct run_options *o)
 	}
 	if (o->cfg.storage && storage_open(o->cfg.storage, &e))
 		return report(&e);
-	if (o->fw.com2 && open_com2(&o->cfg, o->fw.com2, &e))
+	if (open_outputs(&o->fw, &o->cfg, &e))
 		return report(&e);
 	return STATUS_OK;
 }
@@ -442,7 +458,10 @@ static int run_or_load(int argc, char **argv, bool load)
 			.kernel.fd = -1,
 			.firmware.fd = -1,
 			.vars.fd = -1,
+			.com1.fd = -1,
 			.com2.fd = -1,
+			.vgabios.fd = -1,
+			.screen.fd = -1,
 		},
 	};
 	const char *value;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../sandbox.h"
+#include "../screen/screen.h"
 #include "../status.h"
 #include "commands.h"
 
@@ -18,6 +19,7 @@ struct session {
 	struct vmm_accel accel;
 	struct evloop loop;
 	struct console console;
+	struct screen screen;		/* opened if there is somebody to see it */
 	pthread_mutex_t lock;		/* the device lock */
 	struct ev_fd signals;
 	struct machine *m;		/* the machine that runs now, or NULL */
@@ -61,9 +63,14 @@ static void on_signal_ready(void *opaque)
 		console_restore();
 		raise(SIGSTOP);
 		console_raw(&s->console);
+		screen_anew(&s->screen);
 		break;
 	case SIGCONT:
 		console_raw(&s->console);
+		screen_anew(&s->screen);
+		break;
+	case SIGWINCH:
+		screen_anew(&s->screen);
 		break;
 	default:
 		s->console.ending = true;
@@ -92,7 +99,9 @@ static int take_signals(struct session *s, struct vmm_error *e)
 		    old.sa_handler != SIG_IGN)
 			sigaddset(&set, ending_signals[i]);
 	}
-	if (s->console.in_tty) {
+	if (s->cfg->show)
+		sigaddset(&set, SIGWINCH);
+	if (s->console.in_tty || s->cfg->show) {
 		sigaddset(&set, SIGTSTP);
 		sigaddset(&set, SIGCONT);
 	}
@@ -128,6 +137,13 @@ static void on_console(void *opaque, enum console_event what)
 		machine_end(m, END_BROKEN_PIPE, 0,
 			    "standard output can't be written any more: %s",
 			    strerror(m->console->out_error));
+		break;
+	case CONSOLE_HELP:
+		screen_note(&the_session.screen,
+			    "Ctrl-] then: q leaves, r resets, p power button, l draws anew, Ctrl-] sends one");
+		break;
+	case CONSOLE_REDRAW:
+		screen_anew(&the_session.screen);
 		break;
 	}
 }
@@ -196,6 +212,22 @@ static void say_end(const struct session *s, const struct machine_end *end)
 
 /* ---- life ---- */
 
+/* The screen, and what standard input and the serial port are then. */
+static int open_screen(struct session *s, struct vmm_error *e)
+{
+	const struct machine_config *cfg = s->cfg;
+	struct console *c = &s->console;
+
+	if (cfg->com1.fd >= 0)
+		c->out_fd = cfg->com1.fd;
+	else if (cfg->show)
+		c->out_fd = -1;
+	c->screen = cfg->show;
+	if (!cfg->show && cfg->screen.fd < 0)
+		return 0;
+	return screen_open(&s->screen, &s->loop, &cfg->screen, cfg->show, e);
+}
+
 static int open_session(struct session *s, const struct machine_config *cfg,
 			struct vmm_error *e)
 {
@@ -209,7 +241,7 @@ static int open_session(struct session *s, const struct machine_config *cfg,
 	if (console_init(&s->console, &s->loop, e))
 		return -1;
 	s->console.event = on_console;
-	if (take_signals(s, e))
+	if (take_signals(s, e) || open_screen(s, e))
 		return -1;
 	if (!cfg->gdb)
 		return 0;
@@ -246,10 +278,14 @@ static bool run_one(struct session *s, struct machine_end *end,
 	console_raw(&s->console);
 	if (!s->resets)
 		console_start(&s->console);
+	if (s->screen.loop)
+		screen_begin(&s->screen, &m->board.vga,
+			     ram_at(&m->ram, GPA(VGA_MEMORY), VGA_MEMORY_SIZE));
 	ok = !machine_run(m, s->gdb, e);
 	for (i = 0; i < m->n_vcpus; i++)
 		vmm_tally_vcpu(&s->tally, &m->vcpu[i].v);
 	*end = m->end;
+	screen_end(&s->screen);
 	machine_destroy(m);
 	return ok;
 }
@@ -274,7 +310,8 @@ static bool counts_missing(const struct session *s)
 /* The guest came to its end first, but not all that it said came out. */
 static bool output_lost(const struct session *s, const struct machine_end *end)
 {
-	return s->console.out_dead && end->cause != END_BROKEN_PIPE &&
+	return s->console.out_dead && s->console.out_fd == STDOUT_FILENO &&
+	       end->cause != END_BROKEN_PIPE &&
 	       end->cause != END_SIGNAL && end->cause != END_ESCAPE;
 }
 
@@ -320,6 +357,7 @@ static int enter_sandbox(struct session *s, unsigned int vcpus,
 		needs.nodes = folder;
 	needs.sockets = s->gdb;
 	needs.disks = s->cfg->storage;
+	needs.screen = s->cfg->screen.fd >= 0;
 	return sandbox_enter(&needs, &s->accel.dir, e);
 }
 
@@ -370,6 +408,7 @@ int session_run(const struct machine_config *cfg)
 		console_drain(&s->console);
 	}
 	console_fini(&s->console);
+	screen_close(&s->screen);
 	status = finish(s, ok, &end, &e);
 	free(end.report);
 	gdb_close(s->gdb, status);

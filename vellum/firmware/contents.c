@@ -8,6 +8,7 @@
 #define TABLES		"etc/acpi/tables"
 #define RSDP		"etc/acpi/rsdp"
 #define LOADER		"etc/table-loader"
+#define VGA_ROM		"vgaroms/vgabios.bin"
 
 /*
  * The table loader's commands (QEMU, SeaBIOS and OVMF agree on them: "ACPI
@@ -152,6 +153,26 @@ static int add_counts(struct fwcfg *f, const struct guest_ram *ram,
 	       fwcfg_add(f, FWCFG_NUMA, no_numa, sizeof(no_numa));
 }
 
+/* SeaBIOS runs what is in this folder before it looks for other option ROMs. */
+static int add_vgabios(struct firmware_contents *c, struct vmm_error *e)
+{
+	const struct image_file *file = c->vgabios;
+	uint8_t *image;
+	int ret;
+
+	if (!file || file->fd < 0)
+		return 0;
+	image = malloc(file->size);
+	if (!image)
+		return vmm_fail(e, VMM_ERR_HOST, "out of memory");
+	ret = image_read(file, 0, image, file->size, e);
+	if (!ret && fwcfg_add_file(c->f, VGA_ROM, image, (uint32_t)file->size))
+		ret = vmm_fail(e, VMM_ERR_INTERNAL,
+			       "fw_cfg is full, or there is no memory");
+	free(image);
+	return ret;
+}
+
 int firmware_contents(struct firmware_contents *c, const struct guest_ram *ram,
 		      unsigned int cpus, uint16_t serial, struct vmm_error *e)
 {
@@ -169,5 +190,7 @@ int firmware_contents(struct firmware_contents *c, const struct guest_ram *ram,
 	    fwcfg_add_file(c->f, "etc/system-states", states, sizeof(states)))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"fw_cfg is full, or there is no memory");
+	if (add_vgabios(c, e))
+		return -1;
 	return c->acpi ? add_acpi(c, e) : 0;
 }

@@ -8,6 +8,7 @@
 
 #include "../acpi/tables.h"
 #include "../dev/fwcfg.h"
+#include "../load/file.h"
 
 struct firmware_contents {
 	struct fwcfg *f;
@@ -17,6 +18,7 @@ struct firmware_contents {
 	 */
 	struct acpi_config (*acpi)(void *opaque);
 	void *opaque;
+	const struct image_file *vgabios;	/* fd -1: none */
 	struct acpi_files files;	/* of the last look */
 };
 

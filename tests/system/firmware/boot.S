@@ -288,7 +288,7 @@ prot:	movw	$0x10, %ax
 	movw	%ax, %es
 	movw	%ax, %ss
 	movl	$0x7c00, %esp
-	/* no VGA: text to 0xb8000 goes nowhere, and hurts nobody */
+	/* text on the screen; vga.sh looks at one */
 	movl	$0x07410741, 0xb8000
 	movl	0xb8000, %eax
 	/* tables from 0x100000 on, all clear */

@@ -3,12 +3,12 @@
 # sanitizers: one binary per test_*.c, each linked with what it uses of the
 # program.
 
-UNIT_VELLUM := bus cpuid uart rtc ports acpi load multiboot fuzz_load parse console evloop tally block virtio ata fdc storage pci board garbage emulation sandbox gdb gdb_server
+UNIT_VELLUM := bus cpuid uart rtc ports acpi load multiboot fuzz_load parse console evloop tally block virtio ata fdc storage pci board garbage emulation sandbox gdb gdb_server vga screen
 UNIT_VELLUM_BINS := $(UNIT_VELLUM:%=$(BUILD)/tests/unit-vellum-%)
 UNIT_VELLUM_DIR := $(BUILD)/tests/unit-vellum.d
 UNIT_VELLUM_SRCS := $(filter-out vellum/cli/main.c,$(wildcard vellum/*.c \
 	vellum/acpi/*.c vellum/block/*.c vellum/cli/*.c vellum/dev/*.c \
-	vellum/firmware/*.c vellum/gdb/*.c vellum/load/*.c vellum/explain/*.c lib/*.c \
+	vellum/firmware/*.c vellum/gdb/*.c vellum/load/*.c vellum/screen/*.c vellum/explain/*.c lib/*.c \
 	engine/explain/*.c)) engine/svm/check.c engine/vmx/fields.c engine/vmx/reasons.c
 UNIT_VELLUM_OBJS := $(UNIT_VELLUM_SRCS:%.c=$(UNIT_VELLUM_DIR)/%.o)
 UNIT_VELLUM_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -Iinclude -I. \

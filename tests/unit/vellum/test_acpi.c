@@ -87,6 +87,32 @@ static void test_chain_and_checksums(void **state)
 	assert_int_equal(fadt[108], 0x32);		/* century */
 }
 
+/* SeaBIOS looks for the keyboard in the DSDT alone. */
+static void test_a_board_is_in_the_dsdt(void **state)
+{
+	static const uint8_t pnp0303[] = { 0x41, 0xd0, 0x03, 0x03 };
+	struct acpi_config c = { .cpus = 1, .pci = true };
+	struct vmm_error e;
+	uint8_t *dsdt, *fadt;
+
+	(void)state;
+	build(1, true);
+	fadt = table("FACP");
+	assert_int_equal(fadt[109] & 0x04, 0x04);	/* no VGA */
+	dsdt = at(get32(fadt + 40));
+	assert_null(memmem(dsdt, get32(dsdt + 4), pnp0303, 4));
+	c.vga = true;
+	assert_int_equal(acpi_build(mem, GPA, LEN, &c, &e), 0);
+	fadt = table("FACP");
+	assert_int_equal(fadt[109] & 0x04, 0);
+	dsdt = at(get32(fadt + 40));
+	assert_memory_equal(dsdt, "DSDT", 4);
+	assert_true(sums_to_zero(dsdt, get32(dsdt + 4)));
+	assert_non_null(memmem(dsdt, get32(dsdt + 4), pnp0303, 4));
+	assert_non_null(memmem(dsdt, get32(dsdt + 4), "PEVT", 4));
+	assert_null(table("SSDT"));
+}
+
 static void test_madt_lists_every_cpu(void **state)
 {
 	unsigned int cpus, lapics, ioapics, overrides;
@@ -200,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_chain_and_checksums),
+		cmocka_unit_test(test_a_board_is_in_the_dsdt),
 		cmocka_unit_test(test_madt_lists_every_cpu),
 		cmocka_unit_test(test_mp_table),
 		cmocka_unit_test(test_too_little_room),

@@ -154,7 +154,7 @@ static void test_acpi_script(void **state)
 			sums++;
 		}
 	}
-	assert_int_equal(sums, 8);	/* FACP APIC HPET MCFG RSDT XSDT RSDP*2 */
+	assert_int_equal(sums, 9);	/* DSDT FACP APIC HPET MCFG RSDT XSDT RSDP*2 */
 	fwcfg_fini(&f);
 }
 

@@ -15,7 +15,7 @@ DEFINE_REPORT
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct evloop loop;
 static struct console con;
-static int events[CONSOLE_BROKEN + 1];
+static int events[CONSOLE_REDRAW + 1];
 static char got[65536];
 static size_t n_got;
 static bool taking = true;

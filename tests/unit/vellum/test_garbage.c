@@ -82,9 +82,9 @@ static int setup(void **state)
 
 	(void)state;
 	cfg = (struct machine_config){
-		.memory = 16 * MIB, .cpus = 2, .rom = true, .debug_port = true,
+		.memory = 16 * MIB, .cpus = 2, .rom = true, .vga = true, .debug_port = true,
 		.debug_exit = true, .kernel.fd = -1,
-		.com2.fd = -1,
+		.com1.fd = -1, .com2.fd = -1, .vgabios.fd = -1, .screen.fd = -1,
 	};
 	make_file(&cfg.firmware, 256 * KIB);
 	make_file(&cfg.vars, VARS_SIZE);

@@ -32,7 +32,7 @@ DEFINE_REPORT
 static const char *const kinds[] = { "main", "vcpu", "disk", "worker" };
 static const struct sandbox_needs nothing;
 static const struct sandbox_needs all = { .nodes = "/dev", .sockets = true,
-					  .disks = true };
+					  .disks = true, .screen = true };
 
 struct call {
 	const char *name;
@@ -46,6 +46,7 @@ static const struct call calls[] = {
 	{ "fork", 0, SYS_fork, { 0 } },
 	{ "open", 0, SYS_open, { 0 } },
 	{ "openat", 0, SYS_openat, { -1 } },
+	{ "ftruncate", 0, SYS_ftruncate, { -1 } },
 	{ "socket", 0, SYS_socket, { 1, 1 } },
 	{ "connect", 0, SYS_connect, { -1 } },
 	{ "ptrace", 0, SYS_ptrace, { 0 } },
@@ -175,6 +176,7 @@ static void test_more_for_those_who_need_it(void **state)
 {
 	static const struct call c[] = {
 		{ "openat", M, SYS_openat, { -1 } },
+		{ "ftruncate", M, SYS_ftruncate, { -1 } },
 		{ "accept4", M, SYS_accept4, { -1 } },
 		{ "recvfrom", M | V, SYS_recvfrom, { -1 } },
 		{ "sendto", M | V, SYS_sendto, { -1 } },
