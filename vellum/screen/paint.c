@@ -55,6 +55,19 @@ static bool differs(const struct paint *p, const struct cells *now, unsigned int
 	return p->all || now->cell[at] != p->shown.cell[at];
 }
 
+/* A short way to the next cell: what lies between once more is no longer than that. */
+#define GAP	6u
+
+static size_t paint_gap(struct paint *p, const struct cells *now, unsigned int row,
+			unsigned int col, char *out)
+{
+	size_t n = 0;
+
+	while (p->row == row && p->col < col && col - p->col <= GAP)
+		n += paint_cell(p, now, row, p->col, out + n);
+	return n;
+}
+
 static size_t paint_rows(struct paint *p, const struct cells *now,
 			 unsigned int height, char *out)
 {
@@ -62,10 +75,14 @@ static size_t paint_rows(struct paint *p, const struct cells *now,
 	unsigned int row, col;
 	size_t n = 0;
 
-	for (row = 0; row < height && p->first + row < now->rows; row++)
-		for (col = 0; col < cols; col++)
-			if (differs(p, now, (p->first + row) * now->cols + col))
-				n += paint_cell(p, now, row, col, out + n);
+	for (row = 0; row < height && p->first + row < now->rows; row++) {
+		for (col = 0; col < cols; col++) {
+			if (!differs(p, now, (p->first + row) * now->cols + col))
+				continue;
+			n += paint_gap(p, now, row, col, out + n);
+			n += paint_cell(p, now, row, col, out + n);
+		}
+	}
 	return n;
 }
 

@@ -153,6 +153,12 @@ static void test_only_what_changed(void **state)
 	assert_string_equal(painted(), "\033[5;10H\033[0;37;40mx\033[1;1H\033[?25h");
 	put(4, 9, 0x07, "yz");		/* neighbours need no way between them */
 	assert_string_equal(painted(), "\033[5;10H\033[0;37;40myz\033[1;1H\033[?25h");
+	put(4, 9, 0x07, "ab cd");	/* nor does a blank that stays */
+	assert_string_equal(painted(), "\033[5;10H\033[0;37;40mab cd\033[1;1H\033[?25h");
+	put(4, 9, 0x07, "x");
+	put(4, 30, 0x07, "y");
+	assert_string_equal(painted(),
+		"\033[5;10H\033[0;37;40mx\033[5;31Hy\033[1;1H\033[?25h");
 	crtc(0x0f, 81);
 	assert_string_equal(painted(), "\033[2;2H\033[?25h");
 	crtc(0x0a, 0x20);
