@@ -394,7 +394,9 @@ int board_finish(struct machine *m, struct vmm_error *e)
 
 	if (!b->present || m->cfg->rom)
 		return 0;
-	i8042_setup(&m->i8042);
+	/* Real-mode code is itself in firmware's place. */
+	if (!m->cfg->flat || m->cfg->mode != MODE_REAL)
+		i8042_setup(&m->i8042);
 	if (q35_setup(&b->q35, PM_BASE))
 		return vmm_fail(e, VMM_ERR_INTERNAL,
 				"the PCI devices need more address space than there is");
