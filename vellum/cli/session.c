@@ -212,6 +212,13 @@ static void say_end(const struct session *s, const struct machine_end *end)
 
 /* ---- life ---- */
 
+static void on_screen_broken(void *opaque)
+{
+	const struct session *s = opaque;
+
+	on_console(s->m, CONSOLE_BROKEN);
+}
+
 /* The screen, and what standard input and the serial port are then. */
 static int open_screen(struct session *s, struct vmm_error *e)
 {
@@ -225,6 +232,8 @@ static int open_screen(struct session *s, struct vmm_error *e)
 	c->screen = cfg->show;
 	if (!cfg->show && cfg->screen.fd < 0)
 		return 0;
+	s->screen.broken = on_screen_broken;
+	s->screen.opaque = s;
 	return screen_open(&s->screen, &s->loop, &cfg->screen, cfg->show, e);
 }
 

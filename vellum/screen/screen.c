@@ -51,6 +51,8 @@ static void flush(struct screen *s)
 
 	while (s->out_at < s->out_end) {
 		n = write(s->terminal, s->out + s->out_at, s->out_end - s->out_at);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			s->broken(s->opaque);
 		if (n <= 0)
 			return;
 		s->out_at += (size_t)n;

@@ -30,6 +30,8 @@ struct screen {
 	char out[PAINT_MAX];		/* on its way to the terminal */
 	size_t out_at, out_end;
 	uint64_t note_until;		/* ns */
+	void (*broken)(void *opaque);	/* nobody sees it any more */
+	void *opaque;
 };
 
 /*

@@ -363,6 +363,9 @@ static void test_ram_map(void **state)
 			 ram.host + 0x9ffff);
 	assert_null(ram_at(&ram, GPA(0x9ffff), 2));
 	assert_null(ram_at(&ram, GPA(0xa0000), 1));
+	ram.vga = true;
+	assert_ptr_equal(ram_at(&ram, GPA(0x9ffff), 0x20002), ram.host + 0x9ffff);
+	ram.vga = false;
 	assert_null(ram_at(&ram, GPA(3 * GIB), 1));
 	assert_null(ram_at(&ram, GPA(3 * GIB - 1), 2));
 	assert_ptr_equal(ram_at(&ram, GPA(4 * GIB), 2 * GIB),
