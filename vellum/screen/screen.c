@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,13 +45,29 @@ static void update_file(struct screen *s, uint64_t now)
 
 /* ---- the terminal ---- */
 
+/* Where writing may block: little, and only when the terminal takes some. */
+#define PIECE	256u
+
+static ssize_t write_some(struct screen *s, const char *p, size_t n)
+{
+	struct pollfd pfd = { .fd = s->terminal, .events = POLLOUT };
+
+	if (!s->blocks)
+		return write(s->terminal, p, n);
+	if (poll(&pfd, 1, 0) != 1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(s->terminal, p, n < PIECE ? n : PIECE);
+}
+
 /* What does not go at once goes the next time, and nothing is painted until then. */
 static void flush(struct screen *s)
 {
 	ssize_t n;
 
 	while (s->out_at < s->out_end) {
-		n = write(s->terminal, s->out + s->out_at, s->out_end - s->out_at);
+		n = write_some(s, s->out + s->out_at, s->out_end - s->out_at);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			s->broken(s->opaque);
 		if (n <= 0)
@@ -115,12 +132,16 @@ static void look(void *opaque)
 
 /*
  * The description of standard output is shared with our parent, so whether it
- * blocks is not ours to change: another one of the same terminal.
+ * blocks is not ours to change: another one of the same terminal, unless that is
+ * another user's (after su).
  */
 static int open_terminal(struct screen *s, struct vmm_error *e)
 {
 	s->terminal = open("/proc/self/fd/1",
 			   O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	s->blocks = s->terminal < 0;
+	if (s->blocks)
+		s->terminal = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 	if (s->terminal < 0)
 		return vmm_fail(e, VMM_ERR_HOST,
 				"--vga: can't open the terminal: %s",

@@ -25,7 +25,8 @@ struct screen {
 	bool ever_written;
 	uint64_t write_at;		/* ns: not before that */
 
-	int terminal;			/* -1 = none; never blocks */
+	int terminal;			/* -1 = none */
+	bool blocks;			/* writing there does */
 	struct paint paint;
 	char out[PAINT_MAX];		/* on its way to the terminal */
 	size_t out_at, out_end;

@@ -288,9 +288,13 @@ static void test_file(void **state)
 }
 
 /* A terminal that nobody reads stops nobody; what it missed comes in the end. */
+#define DRAWN_S	3		/* so long somebody draws */
+#define READ_S	6		/* before anybody reads */
+
 static void child_draws(void)
 {
 	struct image_file none = { .fd = -1 };
+	uint64_t begin = ev_now();
 	struct vmm_error e;
 	unsigned int i;
 
@@ -299,17 +303,19 @@ static void child_draws(void)
 	    screen_open(&screen, &loop, &none, true, &e))
 		_exit(1);
 	screen_begin(&screen, &vga, memory);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < DRAWN_S * 20; i++) {
 		memset(memory + 0x18000, 'a' + (int)(i % 20), 4000);
 		run_loop(50);
 	}
+	if (ev_now() - begin > (READ_S - 1) * 1000000000ull)
+		_exit(2);
 	memset(memory + 0x18000, ' ', 4000);
 	put(3, 3, 7, "the last picture");
-	run_loop(3000);
+	run_loop((READ_S - DRAWN_S + 3) * 1000);
 	_exit(0);
 }
 
-static void test_terminal_that_waits(void **state)
+static void draw_for_nobody(bool others)
 {
 	struct winsize size = { .ws_row = 25, .ws_col = 80 };
 	char buf[4096];
@@ -318,20 +324,35 @@ static void test_terminal_that_waits(void **state)
 	ssize_t n;
 	pid_t pid = forkpty(&pty, NULL, NULL, &size);
 
-	(void)state;
 	if (!pid) {
 		alarm(30);
+		/* who is not root sees the same as before */
+		if (others && !getuid() && setuid(65534))
+			_exit(3);
 		child_draws();
 	}
-	sleep(4);	/* longer than it draws */
+	sleep(READ_S);
 	while ((n = read(pty, buf, sizeof(buf) - 1)) > 0) {
 		buf[n] = '\0';
 		found |= strstr(buf, "the last picture") != NULL;
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	assert_int_equal(status, 0);
 	assert_true(found);
 	close(pty);
+}
+
+static void test_terminal_that_waits(void **state)
+{
+	(void)state;
+	draw_for_nobody(false);
+}
+
+/* It can't be opened again then. */
+static void test_terminal_of_another_user(void **state)
+{
+	(void)state;
+	draw_for_nobody(true);
 }
 
 /* ---- keys ---- */
@@ -459,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup(test_garbage, setup),
 		cmocka_unit_test_setup(test_file, setup),
 		cmocka_unit_test_setup(test_terminal_that_waits, setup),
+		cmocka_unit_test_setup(test_terminal_of_another_user, setup),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_unfinished_keys),
 		cmocka_unit_test(test_keys_garbage),
