@@ -349,7 +349,7 @@ static void view_graphics(const struct vga *v, struct vga_view *view)
 		view->colours = 256;
 	} else {
 		view->colours = mode & GC_MODE_FOUR ? 4 : cga ? 2 : 16;
-		view->planar = true;
+		view->planar = view->colours == 16;
 	}
 }
 

@@ -277,6 +277,14 @@ static void test_graphics_modes(void **state)
 	assert_int_equal(v.width, 320);
 	assert_int_equal(v.height, 200);
 	assert_int_equal(v.colours, 256);
+	set(0x3ce, 5, 0x30);		/* 4: two banks of lines, each shown twice */
+	set(0x3d4, 0x09, 0xc1);
+	set(0x3d4, 0x17, 0xa2);
+	vga_view(&vga, &v);
+	assert_false(v.planar);
+	assert_int_equal(v.height, 200);
+	assert_int_equal(v.colours, 4);
+	set(0x3d4, 0x17, 0xa3);
 	set(0x3ce, 5, 0x00);		/* 12h */
 	set(0x3d4, 0x09, 0x40);
 	set(0x3d4, 0x11, 0x0e);
