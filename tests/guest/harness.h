@@ -177,7 +177,7 @@ struct table {
 };
 extern const struct table basic_table, io_table, mmio_table, irq_table,
 	exc_table, cpu_table, mem_table, abi_table, life_table, caps_table,
-	task_table, real_table, debug_table;
+	task_table, real_table, debug_table, race_table;
 
 #define TABLE(id, array) const struct table id##_table = { \
 	#id, array, sizeof(array) / sizeof((array)[0]) }

@@ -32,7 +32,7 @@ bool is_vmm, is_amd, is_tcg, is_bochs;
 
 static const struct table *const tables[] = {
 	&basic_table, &io_table, &mmio_table, &exc_table, &irq_table, &cpu_table,
-	&task_table, &real_table, &mem_table, &abi_table, &life_table, &caps_table, &debug_table,
+	&task_table, &real_table, &mem_table, &abi_table, &life_table, &race_table, &caps_table, &debug_table,
 };
 
 static char reason[256];	/* of a skip, from child to parent */
