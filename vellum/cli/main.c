@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,13 +91,21 @@ static int fill_standard_files(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* An answer that did not get through is no success. */
+static int finish_output(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "vellum: standard output can't be written: %s\n",
+		strerror(errno));
+	return status ? status : STATUS_SIGNAL + SIGPIPE;
+}
+
+static int run_command(int argc, char **argv)
 {
 	const char *near;
 	unsigned int i;
 
-	if (fill_standard_files())
-		return STATUS_HOST;	/* there may be nobody to tell */
 	if (argc < 2) {
 		usage(stderr);
 		return STATUS_USAGE;
@@ -121,4 +130,11 @@ int main(int argc, char **argv)
 	else
 		fprintf(stderr, ": see vellum --help\n");
 	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (fill_standard_files())
+		return STATUS_HOST;	/* there may be nobody to tell */
+	return finish_output(run_command(argc, argv));
 }

@@ -78,6 +78,9 @@ timeout 20 vellum run $com2 --disk disk.img --memory 1T <&- >&- 2>&-
 [ $? = 3 ]
 verdict $? 'all streams closed, and an error to tell: status 3'
 same 'nothing of it came onto the disk' zero.img disk.img
+vellum --version >/dev/full 2>err
+[ $? = 141 ] && grep -q '^vellum: standard output.*No space' err
+verdict $? 'an answer that nobody gets: status 141'
 
 # shellcheck disable=SC2086
 vellum run --flat spin.bin@0x10000 $at --disk disk.img --com2 log </dev/null >/dev/null 2>&1 &

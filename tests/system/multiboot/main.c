@@ -4,7 +4,7 @@
  * (ACPI's root pointer, PCI, other CPUs), and ends with the number that its
  * command line has behind "exit=".
  */
-#include <stdint.h>
+#include "ports.h"
 
 struct info {
 	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
@@ -19,58 +19,8 @@ struct mod {
 extern uint32_t magic, info, eflags, cr0;
 extern uint8_t gdtr[], ap_start[], ap_end[];
 
-#define AT(type, address) ((type *)(uintptr_t)(address))
 #define COUNTER (*AT(volatile uint32_t, 0x7ff0))
 #define LAPIC(offset) (*AT(volatile uint32_t, 0xfee00000u + (offset)))
-
-static void out8(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" :: "a"(v), "d"(port));
-}
-
-static void out32(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %1" :: "a"(v), "d"(port));
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "d"(port));
-	return v;
-}
-
-static uint32_t in32(uint16_t port)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "d"(port));
-	return v;
-}
-
-static void put(const char *s)
-{
-	for (; *s; s++) {
-		while (!(in8(0x3f8 + 5) & 0x20))
-			;
-		out8(0x3f8, (uint8_t)*s);
-	}
-}
-
-static void number(const char *name, uint64_t v)
-{
-	char text[20], *p = text + sizeof(text);
-
-	*--p = '\0';
-	*--p = '\n';
-	do
-		*--p = "0123456789abcdef"[v & 15];
-	while (v >>= 4);
-	put(name);
-	put("=");
-	put(p);
-}
 
 static void memory_map(const struct info *i)
 {
@@ -143,7 +93,7 @@ static uint16_t cpus_told(void)
 {
 	uint8_t low;
 
-	__asm__ volatile("outw %0, %1" :: "a"((uint16_t)5), "d"((uint16_t)0x510));
+	out16(0x510, 5);
 	low = in8(0x511);
 	return (uint16_t)(low | in8(0x511) << 8);
 }

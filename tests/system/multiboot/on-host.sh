@@ -48,6 +48,14 @@ timeout 60 vellum run --accel "$accel" --quiet --debug-exit --memory 64M --kerne
 	'command line: elf32 exit=7'
 result $? 'a bare machine: no PCI, one CPU, ACPI tables all the same'
 
+timeout 60 vellum run --accel "$accel" --quiet --debug-exit --memory 64M --kernel tutorial \
+	--disk disk.img,bus=ata --cdrom cd.iso >out 2>err </dev/null
+status=$?
+[ $status = 0 ] && ! grep -q '=0' out && expect 'IRQ 14 comes=1'
+got=$?
+[ $got = 0 ] || { grep '=0' out; echo "status $status"; cat err; } | sed 's/^/# /'
+result $got 'devices used as tutorials use them'
+
 timeout 60 vellum run --accel "$accel" --quiet --kernel short >out 2>err </dev/null
 [ $? = 4 ] && grep -q '^vellum: --kernel short: truncated' err
 result $? 'a truncated kernel is named, status 4'
