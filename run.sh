@@ -108,9 +108,9 @@ give() {
 
 # translate OPTION VALUE: the same option for the emulated host, at the end of `guest`.
 translate() {
-	local option=$1 value=$2 there
+	local option=$1 value=$2 there words
 	case $option in
-	--kernel | --initrd | --bios | --firmware | --vars | --state | --cdrom)
+	--kernel | --bios | --firmware | --vars | --state | --cdrom)
 		give "$option" "$value"
 		value=$there
 		;;
@@ -118,9 +118,11 @@ translate() {
 		give "$option" "${value%@*}"
 		value=$there@${value##*@}
 		;;
-	--disk | --floppy)
-		give "$option" "${value%%,*}"
-		value=$there${value#"${value%%,*}"}
+	--disk | --floppy | --initrd)	# words may follow, as may commas in a name
+		words=
+		[ -f "$value" ] || words=${value#"${value%%,*}"}
+		give "$option" "${value%"$words"}"
+		value=$there$words
 		;;
 	esac
 	guest+=("$option" "$value")

@@ -26,7 +26,7 @@ gcc -c tests/system/firmware/garbage.S -o "$dir/garbage.o" &&
 truncate -s 1M "$dir/blank.img"
 
 # garbage on stock KVM is left out on the AMD rig: see boot-on-host.sh
-if [ "$RIG" = amd ]; then echo 1..47; else echo 1..50; fi
+if [ "$RIG" = amd ]; then echo 1..51; else echo 1..54; fi
 number=0
 for module in vmm kvm; do
 	tests/onrig "$RIG" --module $module --no-guest --timeout 220 "${files[@]}" \

@@ -25,6 +25,9 @@ for bus in virtio ata; do
 	grep -q 'boot: hello' out && grep -q 'boot: passed' out && grep -q 'status 42' out
 	say $? "real mode by the BIOS: text, disk, memory, clock, a key ($bus)"
 done
+(sleep 4; printf k; sleep 8) | run --keyboard --disk BIOS.img
+grep -q 'boot: passed' out && grep -q 'status 42' out
+say $? "the BIOS hears the keyboard"
 run --disk RETURN.img </dev/null
 [ "$(grep -c 'boot: back' out)" = 4 ] && grep -q 'status 42' out
 say $? "back from protected mode by a reset of the processor, in four ways"
@@ -95,6 +98,8 @@ refused "an empty BIOS" 'the file is empty' --bios empty.img
 truncate -s $((16 * 1048576 + 65536)) large.img
 refused "a BIOS of more than 16 MiB" 'more than firmware can have' --bios large.img
 refused "firmware of more than 16 MiB" 'more than firmware can have' --firmware large.img
+truncate -s $((2880 * 1024 + 1)) odd.img
+refused "a floppy of more than 2880 KiB" 'is it for --disk' --floppy odd.img
 truncate -s 4095 odd.img
 refused "firmware that is no multiple of 4 KiB" 'not a multiple of 4 KiB' --firmware odd.img
 truncate -s $((65536 + 4096)) odd.img
