@@ -44,7 +44,7 @@ for f in elf32 elf64 elf64-in-32 addresses one two gnumach short tutorial disk.i
 	files+=(--file "$work/$f")
 done
 for module in vmm kvm; do
-	host "$module: the host stays well" --module $module --no-guest --timeout 200 --cpus 2 \
+	host "$module: the host stays well" --module $module --no-guest --timeout 200 \
 		"${files[@]}" --file tests/system/firmware/drive.sh \
 		--file $from/on-host.sh -- sh on-host.sh $module
 done
