@@ -155,8 +155,10 @@ static int prepare(struct machine *m, struct vmm_error *e)
 {
 	struct boot_state s;
 
-	if (m->cfg->attach)
+	if (m->cfg->attach) {
+		m->multiboot = m->cfg->multiboot;
 		return board_load_firmware(m, e);
+	}
 	if (m->cfg->rom) {
 		if (board_load_firmware(m, e) ||
 		    vcpu_reset_state(&m->vcpu[0], e))

@@ -35,6 +35,7 @@ struct machine_config {
 	const char *name;		/* of a VM that stays; NULL = none */
 	bool attach;			/* it has been loaded: go on with it */
 	bool started;			/* and has run */
+	bool multiboot;			/* what was loaded is such a kernel */
 	uint64_t rom_size, vars_size;	/* of what was loaded */
 	uint64_t memory;
 	unsigned int cpus;

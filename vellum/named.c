@@ -72,6 +72,7 @@ int named_read_config(struct machine_config *cfg, struct vmm_accel *a,
 	cfg->started = n.flags & NOTE_STARTED;
 	cfg->rom = n.flags & NOTE_ROM;
 	cfg->vga = n.flags & NOTE_VGA;
+	cfg->multiboot = n.flags & NOTE_MULTIBOOT;
 	cfg->rom_size = n.rom_size;
 	cfg->vars_size = n.vars_size;
 	return 0;
@@ -219,7 +220,6 @@ int named_start(struct machine *m, struct vmm_error *e)
 	if (read_note(&m->vm, m->cfg->name, &n, e))
 		return -1;
 	m->warm_means_panic = n.flags & NOTE_WARM;
-	m->multiboot = n.flags & NOTE_MULTIBOOT;
 	if (n.flags & NOTE_STARTED) {
 		if (!m->cfg->quiet)
 			fprintf(stderr,

@@ -3,9 +3,10 @@
 #
 # Multiboot kernels: ELF of 32 and 64 bits, 64-bit code in an ELF file of 32 bits, and
 # addresses in the header; modules, ACPI tables, PCI, CPUs started by INIT and SIPI, the
-# debug-exit port; devices used as tutorials use them; GNU Mach; files that can't be loaded. On vmm.ko and on stock KVM.
-# rigs: amd
-# ci: yes
+# debug-exit port; devices used as tutorials use them; GNU Mach; files that can't be
+# loaded. On vmm.ko and on stock KVM.
+# rigs: intel amd
+# ci: amd
 # quick: yes
 # limit: 300
 . "$(dirname "$0")/lib.sh"

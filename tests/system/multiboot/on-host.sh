@@ -56,6 +56,14 @@ got=$?
 [ $got = 0 ] || { grep '=0' out; echo "status $status"; cat err; } | sed 's/^/# /'
 result $got 'devices used as tutorials use them'
 
+if [ "$1" = vmm ]; then
+	vellum create named && vellum load named --kernel elf32 --append exit=9 --quiet --memory 64M &&
+		timeout 60 vellum run named --quiet --debug-exit >out 2>err </dev/null
+	[ $? = 9 ] && expect 'command line: elf32 exit=9' 'cpus told=1'
+	result $? 'loaded into a named VM'
+	vellum destroy named
+fi
+
 timeout 60 vellum run --accel "$accel" --quiet --kernel short >out 2>err </dev/null
 [ $? = 4 ] && grep -q '^vellum: --kernel short: truncated' err
 result $? 'a truncated kernel is named, status 4'
