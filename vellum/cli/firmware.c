@@ -211,6 +211,12 @@ static int take_bios(struct machine_config *cfg, const char *path,
 				path, (unsigned long long)f.size);
 		return rom_check(&cfg->firmware, &cfg->vars, e);
 	}
+	if (cfg->vars.fd >= 0) {
+		image_close(&f);
+		return vmm_fail(e, VMM_ERR_INPUT,
+				"--vars %s: variables are for firmware, and --bios %s is real-mode code at address 0 here",
+				cfg->vars.path, path);
+	}
 	if (cfg->n_flat == FLAT_MAX) {
 		image_close(&f);
 		return vmm_fail(e, VMM_ERR_INPUT,
@@ -252,14 +258,27 @@ int open_outputs(const struct firmware_options *o, struct machine_config *cfg,
 	return o->screen ? open_screen(cfg, o->screen, e) : 0;
 }
 
+/* Firmware that writes its variables over its own code won't start again. */
+static int check_vars(const struct machine_config *cfg, struct vmm_error *e)
+{
+	const struct image_file *v = &cfg->vars, *f = &cfg->firmware;
+	struct stat st;
+
+	if (v->fd < 0 || fstat(v->fd, &st) || !same_file(&st, f))
+		return 0;
+	return vmm_fail(e, VMM_ERR_INPUT,
+		"--vars %s: the same file as %s %s: give it one of its own",
+		v->path, f->option, f->path);
+}
+
 int open_firmware(const struct firmware_options *o,
 		  struct machine_config *cfg)
 {
 	struct vmm_error e = { 0 };
 
 	/* Whether there is firmware is only known when its file is open. */
-	return open_all(o, cfg, &e) || open_vga(o, cfg, &e) ? report(&e) :
-							       STATUS_OK;
+	return open_all(o, cfg, &e) || check_vars(cfg, &e) || open_vga(o, cfg, &e) ?
+	       report(&e) : STATUS_OK;
 }
 
 void close_firmware(struct machine_config *cfg)

@@ -43,6 +43,7 @@ done
 wrong 'a BIOS of more than 16 MiB' 4 '--bios large: .*16 MiB' --bios large
 wrong 'a BIOS of no whole 64 KiB' 4 '--bios odd: .*64 KiB' --bios odd
 wrong 'variables of no whole sectors' 4 '--vars odd: ' --firmware bios.bin --vars odd
+wrong 'variables over the firmware' 4 '--vars copy.bin: the same file' --firmware copy.bin --vars copy.bin
 wrong 'more memory than there is' 3 '--memory: ' --flat com1.bin@0x10000 --entry 0x10000 --memory 1T
 wrong 'a module for a BIOS' 2 '--initrd zero.img: ' --bios bios.bin --initrd zero.img
 wrong 'a command line for a disk' 2 '--append x: only together' --disk disk.img --append x
