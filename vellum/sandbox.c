@@ -204,8 +204,15 @@ int sandbox_enter(const struct sandbox_needs *needs, int *nodes_fd,
 
 void sandbox_thread(enum sandbox_thread kind, const char *name)
 {
+	int ret;
+
 	prctl(PR_SET_NAME, name);
+	ret = sandbox.entered ? sandbox_filter_load(&sandbox.filter[kind]) : 0;
+	if (!ret)
+		return;
 	/* The host has filters.  If this one fails all the same, don't go on. */
-	if (sandbox.entered && sandbox_filter_load(&sandbox.filter[kind]))
-		abort();
+	fprintf(stderr,
+		"vellum: the host refuses the filter of system calls for \"%s\": %s (--no-sandbox goes without)\n",
+		name, strerror(-ret));
+	abort();
 }

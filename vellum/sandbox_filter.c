@@ -17,7 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -249,29 +248,31 @@ static int read_program(int fd, size_t size, const struct sock_filter *first,
 		return -ENOMEM;
 	memcpy(out->filter, first, n_first * sizeof(*first));
 	out->len = (unsigned short)(n_first + n);
-	return pread(fd, out->filter + n_first, size, 0) == (ssize_t)size ? 0 :
-									   -EIO;
+	return read(fd, out->filter + n_first, size) == (ssize_t)size ? 0 : -EIO;
 }
 
-/* The library hands programs out through files only. */
+/*
+ * The library hands programs out through files only.  A pipe has room for any that
+ * the kernel takes (4096 instructions), and no limit on the size of files cuts it.
+ */
 static int export(scmp_filter_ctx ctx, enum sandbox_thread kind,
 		  struct sock_fprog *out)
 {
 	bool runs = kind == SANDBOX_MAIN || kind == SANDBOX_VCPU;
 
-	int fd = memfd_create("filter", MFD_CLOEXEC), ret;
-	struct stat st;
+	int fd[2], size = 0, ret;
 
-	if (fd < 0)
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK))
 		return -errno;
-	ret = seccomp_export_bpf(ctx, fd);
-	if (!ret && fstat(fd, &st))
+	ret = seccomp_export_bpf(ctx, fd[1]);
+	if (!ret && ioctl(fd[0], FIONREAD, &size))
 		ret = -errno;
 	if (!ret)
-		ret = read_program(fd, (size_t)st.st_size, run_first,
+		ret = read_program(fd[0], (size_t)size, run_first,
 				   runs ? sizeof(run_first) / sizeof(*run_first) :
 					  0, out);
-	close(fd);
+	close(fd[0]);
+	close(fd[1]);
 	return ret;
 }
 

@@ -111,7 +111,7 @@ static int take_signals(struct session *s, struct vmm_error *e)
 	s->signals.opaque = s;
 	if (s->signals.fd < 0 || vcpu_init_signals() ||
 	    ev_fd_add(&s->loop, &s->signals))
-		return vmm_fail(e, VMM_ERR_INTERNAL,
+		return vmm_fail(e, VMM_ERR_HOST,
 				"can't set up signals: %s", strerror(errno));
 	return 0;
 }

@@ -79,6 +79,15 @@ timeout 20 vellum run $com2 --disk disk.img --memory 1T <&- >&- 2>&-
 [ $? = 3 ]
 verdict $? 'all streams closed, and an error to tell: status 3'
 same 'nothing of it came onto the disk' zero.img disk.img
+# shellcheck disable=SC2086,SC3045
+(ulimit -f 1 && timeout 20 vellum run $com1) </dev/null >/dev/null 2>&1
+[ $? = 7 ]
+verdict $? 'files limited to 512 bytes: the guest runs'
+# shellcheck disable=SC2086,SC3045
+(ulimit -n 16 && exec vellum run $com1) </dev/null >/dev/null 2>err
+status=$?
+[ $status = 7 ] || { [ $status = 3 ] && grep -q 'Too many open files' err; }
+verdict $? 'few file descriptors: it runs, or status 3 and why'
 vellum --version >/dev/full 2>err
 [ $? = 141 ] && grep -q '^vellum: standard output.*No space' err
 verdict $? 'an answer that nobody gets: status 141'
