@@ -67,6 +67,28 @@ static void acpi(void)
 	}
 }
 
+/* Where the BIOS data area says, else in the last 64 KiB of ROM. */
+static void mp_table(void)
+{
+	const uint32_t ebda = *AT(volatile uint16_t, 0x40eu) << 4;
+	const uint8_t *p, *start = AT(uint8_t, ebda), *end = start + 1024;
+	uint8_t sum;
+	int i;
+
+	number("ebda", ebda);
+	number("base memory", *AT(volatile uint16_t, 0x413u));
+	for (p = start; p != AT(uint8_t, 0x100000u);
+	     p = p + 16 == end ? AT(uint8_t, 0xf0000u) : p + 16) {
+		for (sum = 0, i = 0; i < 16; i++)
+			sum += p[i];
+		if (!sum && *(const uint32_t *)p == 0x5f504d5f) {
+			number("mp pointer", (uintptr_t)p);
+			number("mp entries", *AT(uint16_t, *(const uint32_t *)(p + 4) + 34));
+			return;
+		}
+	}
+}
+
 static void wait(unsigned int n)
 {
 	while (n--)
@@ -129,6 +151,7 @@ int main(void)
 	memory_map(i);
 	modules(i);
 	acpi();
+	mp_table();
 	out32(0xcf8, 0x80000000);
 	number("host bridge", in32(0xcfc));
 	number("cpus told", cpus_told());

@@ -31,7 +31,8 @@ boots() {
 	[ $status = 33 ] && expect "bits=$3" magic=2badb002 interrupts=0 paging=0 protected=1 \
 		flags=24d lower=27f upper=fc00 "command line: $2 a=b exit=33" 'loader: Vellum' \
 		'ram end=9fc00' 'ram end=4000000' 'module string of one: first module' \
-		'module two: second module' rsdp=e0000 'host bridge=29c08086' "cpus told=$cpus" \
+		'module two: second module' rsdp=e0000 ebda=9fc00 \
+		'base memory=27f' 'mp pointer=f0000' 'host bridge=29c08086' "cpus told=$cpus" \
 		"other cpus=$((cpus - 1))"
 	got=$?
 	[ $got = 0 ] || { echo "# status $status"; sed 's/^/# /' err; }
