@@ -108,6 +108,24 @@ COLD static bool follow_xcr0(struct svm_vcpu *s)
 	return switches_xcr0(s);
 }
 
+/*
+ * QEMU may lose a host's interrupt that comes while VMRUN looks at V_IRQ: its LAPIC
+ * has it in IRR and doesn't tell the CPU, until something makes it look again
+ * (docs/emulators.md).
+ */
+COLD static void find_lost_interrupt(const struct svm_vcpu *s)
+{
+	if (s->vmcb->c.int_ctl & INT_CTL_V_IRQ)
+		write_cr8(read_cr8());
+}
+
+COLD static void after_qemu(struct svm_vcpu *s)
+{
+	find_lost_interrupt(s);
+	if (follow_xcr0(s))
+		xsetbv(0, s->host_xcr0);
+}
+
 /* VMRUN with what few hosts or guests have different. */
 COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 {
@@ -119,8 +137,10 @@ COLD static void odd_switch(struct svm_vcpu *s, u32 shadow, u16 ldt)
 	if (xss)
 		wrmsr(MSR_XSS, v->xss);
 	svm_switch(v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	if (svm_features.tcg)
+	if (svm_features.tcg) {
+		find_lost_interrupt(s);
 		xcr0 |= follow_xcr0(s);
+	}
 	if (ldt)
 		load_ldtr(ldt);
 	if (xcr0)
@@ -139,8 +159,8 @@ static inline void world_switch(struct svm_vcpu *s, struct vmcb *b)
 		return;
 	}
 	svm_switch(&s->v, s->vmcb_pa, s->cpu->host_pa, shadow);
-	if (UNLIKELY(svm_features.tcg) && (s->v.cr4 & CR4_OSXSAVE) && follow_xcr0(s))
-		xsetbv(0, s->host_xcr0);
+	if (UNLIKELY(svm_features.tcg))
+		after_qemu(s);
 }
 
 static inline void collect(struct svm_vcpu *s, struct vmcb *b)

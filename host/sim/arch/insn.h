@@ -18,13 +18,14 @@ struct table_reg {
 #define SIM_LEAVES	32
 
 struct sim_insn {
-	u64 cr0, cr2, cr3;		/* CR4 is sim.cr4 */
+	u64 cr0, cr2, cr3, cr8;		/* CR4 is sim.cr4 */
 	u64 dr[8];
 	u64 xcr0;
 	u64 fs_base;
 	u16 cs, ss, ds, es, fs, gs, tr, ldtr;
 	struct table_reg gdt, idt;
 	unsigned gdt_loads, idt_loads, xsetbvs;
+	unsigned cr8_writes;
 	bool irq_off;
 	unsigned machine_checks;
 	u64 tsc;
@@ -69,6 +70,7 @@ static inline void xsetbv(u32 reg, u64 val)
 static inline u64 read_cr0(void) { return sim_insn.cr0; }
 static inline u64 read_cr2(void) { return sim_insn.cr2; }
 static inline u64 read_cr3(void) { return sim_insn.cr3; }
+static inline u64 read_cr8(void) { return sim_insn.cr8; }
 static inline u64 read_cr4(void) { return sim.cr4; }
 static inline u64 read_dr0(void) { return sim_insn.dr[0]; }
 static inline u64 read_dr1(void) { return sim_insn.dr[1]; }
@@ -77,6 +79,11 @@ static inline u64 read_dr3(void) { return sim_insn.dr[3]; }
 static inline u64 read_dr6(void) { return sim_insn.dr[6]; }
 static inline u64 read_dr7(void) { return sim_insn.dr[7]; }
 static inline void write_cr2(u64 val) { sim_insn.cr2 = val; }
+static inline void write_cr8(u64 val)
+{
+	sim_insn.cr8 = val;
+	sim_insn.cr8_writes++;
+}
 /* An address that DR7 enables at the moment would be a breakpoint at once. */
 static inline void sim_write_address(unsigned n, u64 val)
 {

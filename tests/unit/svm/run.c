@@ -195,6 +195,20 @@ static void test_xsetbv_without_an_exit(void **state)
 	assert_int_equal(sim_insn.xcr0, 3);
 }
 
+/* Where QEMU may have lost an interrupt: with a window open, either way through. */
+static void test_lost_interrupts_are_looked_for(void **state)
+{
+	(void)state;
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_insn.cr8_writes, 0);
+	s.vmcb->c.int_ctl |= INT_CTL_V_IRQ;
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_insn.cr8_writes, 1);
+	sim_insn.ldtr = 0x58;
+	enter_until(EXIT_CPUID, 0, 0);
+	assert_int_equal(sim_insn.cr8_writes, 2);
+}
+
 static void test_ldt_of_the_host_comes_back_from_ldtr(void **state)
 {
 	struct vmcb *host = s.cpu->host_page;
@@ -366,6 +380,7 @@ int main(void)
 		PLAIN(test_flush_without_flush_by_asid),
 		T(test_xcr0_is_switched_only_if_it_differs),
 		PLAIN(test_xsetbv_without_an_exit),
+		PLAIN(test_lost_interrupts_are_looked_for),
 		T(test_ldt_of_the_host_comes_back_from_ldtr),
 		T(test_skip_with_next_rip),
 		PLAIN(test_skip_without_next_rip_decodes_once),
