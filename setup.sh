@@ -27,7 +27,7 @@ readonly PACKAGES=(
 # What tests boot, unpacked below build/rig/others: installing them would add them
 # to this machine's own boot menu.
 readonly OTHERS=(
-	memtest86+ gnumach-image-1.8-486 ipxe u-boot-qemu
+	memtest86+ gnumach-image-1.8-486 ipxe u-boot-qemu grub-legacy
 	xen-hypervisor-4.17-amd64
 )
 log=

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Guests that nobody here wrote: GRUB, memtest86+, GNU Mach, MEMDISK, iPXE, U-Boot, Xen.
+# Guests that nobody here wrote: GRUB, memtest86+, GNU Mach, MEMDISK, iPXE, U-Boot, Xen,
+# ISOLINUX with HDT, GRUB Legacy from floppies, Bochs's BIOS.
 # MODULES="vmm kvm" tries them on stock KVM too.
 # rigs: amd
 # ci: no
@@ -36,8 +37,23 @@ take_lines() { # take_lines FILE: what a script said on the host, with numbers
 	done <"$1"
 }
 
+# A CD with Syslinux's own programs, and a floppy whole and as El Torito has it
+stage=$from/grub-legacy/usr/lib/grub/x86_64-pc
+mkdir -p "$dir/cd" "$dir/floppy"
+cp /usr/lib/ISOLINUX/isolinux.bin "$dir/cd/" || exit 1
+for name in ldlinux hdt libcom32 libutil libmenu libgpl; do
+	cp "/usr/lib/syslinux/modules/bios/$name.c32" "$dir/cd/" || exit 1
+done
+printf 'serial 0 115200\ndefault none\nprompt 1\n' >"$dir/cd/isolinux.cfg"
+cat "$stage/stage1" "$stage/stage2" >"$dir/floppy/legacy.img" &&
+	truncate -s 1440K "$dir/floppy/legacy.img" &&
+	xorriso -as mkisofs -quiet -o "$dir/tools.iso" -b isolinux.bin -no-emul-boot \
+		-boot-load-size 4 -boot-info-table "$dir/cd" >"$dir/xorriso.log" 2>&1 &&
+	xorriso -as mkisofs -quiet -o "$dir/floppy.iso" -b legacy.img \
+		"$dir/floppy" >>"$dir/xorriso.log" 2>&1 || exit 1
+
 set -- ${MODULES:-vmm}
-echo "1..$((9 * $#))"
+echo "1..$((13 * $#))"
 number=0
 for module; do
 	tests/onrig "$RIG" --module "$module" --no-guest --timeout 400 \
@@ -46,6 +62,9 @@ for module; do
 		--file "$from/ipxe/usr/lib/ipxe/ipxe.iso" \
 		--file "$from/u-boot-qemu/usr/lib/u-boot/qemu-x86/u-boot.rom" \
 		--file "$from/u-boot-qemu/usr/lib/u-boot/qemu-x86_64/u-boot.rom:u-boot64.rom" \
+		--file "$dir/tools.iso" --file "$dir/floppy.iso" \
+		--file "$dir/floppy/legacy.img" \
+		--file /usr/share/bochs/BIOS-bochs-latest \
 		--file tests/system/firmware/drive.sh --file tests/system/others/on-host.sh \
 		-- sh on-host.sh "$module" >"$dir/$module.log" 2>&1
 	take_lines "$dir/$module.log"

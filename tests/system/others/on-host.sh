@@ -36,6 +36,21 @@ await iPXE && await Ctrl-B && put '\002' && await 'iPXE>' &&
 	type_line 'cpuid --ext 29 && show builtin/version' && await ':string' && await 'iPXE>'
 result $? 'iPXE takes commands'
 
+start --memory 128M --cdrom tools.iso
+await 'boot:' && type_line 'hdt.c32 nomenu' && await 'hdt>' &&
+	type_line 'show pci' && await 'NB Devices   : [1-9]' && await 'hdt>' &&
+	type_line 'show acpi' && await HPET
+result $? 'ISOLINUX starts HDT, which lists PCI and ACPI'
+for how in '--floppy legacy.img' '--cdrom floppy.iso'; do
+	# shellcheck disable=SC2086
+	start --memory 64M $how
+	await 'grub>' && type_line 'geometry (fd0)' && await '80/2/18' && await 'grub>'
+	result $? "GRUB Legacy from a floppy ($how)"
+done
+start --memory 64M --bios BIOS-bochs-latest --cdrom tools.iso
+await ISOLINUX && await 'boot:'
+result $? "Bochs's BIOS starts ISOLINUX"
+
 start --memory 256M --firmware u-boot.rom --disk others.img,ro,bus=ata
 await 'stop autoboot' && put ' ' && await '=> ' && put 'pci\r' && await 0x29c0 && await '=> ' &&
 	put 'reset\r' && await 'U-Boot 20'
