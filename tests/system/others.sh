@@ -37,18 +37,25 @@ take_lines() { # take_lines FILE: what a script said on the host, with numbers
 	done <"$1"
 }
 
-# A CD with Syslinux's own programs, and a floppy whole and as El Torito has it
+# Two CDs with ISOLINUX, which writes to the serial port by itself on the second:
+# Bochs's BIOS doesn't. A floppy, whole and as El Torito has it.
+isolinux() { # isolinux NAME MODULE...
+	mkdir -p "$dir/$1"
+	cp /usr/lib/ISOLINUX/isolinux.bin "$dir/$1/" || return
+	for module in "${@:2}"; do
+		cp "/usr/lib/syslinux/modules/bios/$module.c32" "$dir/$1/" || return
+	done
+	printf 'default none\nprompt 1\n' >>"$dir/$1/isolinux.cfg"
+	xorriso -as mkisofs -quiet -o "$dir/$1.iso" -b isolinux.bin -no-emul-boot \
+		-boot-load-size 4 -boot-info-table "$dir/$1" >>"$dir/xorriso.log" 2>&1
+}
+mkdir -p "$dir/floppy" "$dir/serial"
+printf 'serial 0 115200\n' >"$dir/serial/isolinux.cfg"
+isolinux tools ldlinux hdt libcom32 libutil libmenu libgpl &&
+	isolinux serial ldlinux || exit 1
 stage=$from/grub-legacy/usr/lib/grub/x86_64-pc
-mkdir -p "$dir/cd" "$dir/floppy"
-cp /usr/lib/ISOLINUX/isolinux.bin "$dir/cd/" || exit 1
-for name in ldlinux hdt libcom32 libutil libmenu libgpl; do
-	cp "/usr/lib/syslinux/modules/bios/$name.c32" "$dir/cd/" || exit 1
-done
-printf 'serial 0 115200\ndefault none\nprompt 1\n' >"$dir/cd/isolinux.cfg"
 cat "$stage/stage1" "$stage/stage2" >"$dir/floppy/legacy.img" &&
 	truncate -s 1440K "$dir/floppy/legacy.img" &&
-	xorriso -as mkisofs -quiet -o "$dir/tools.iso" -b isolinux.bin -no-emul-boot \
-		-boot-load-size 4 -boot-info-table "$dir/cd" >"$dir/xorriso.log" 2>&1 &&
 	xorriso -as mkisofs -quiet -o "$dir/floppy.iso" -b legacy.img \
 		"$dir/floppy" >>"$dir/xorriso.log" 2>&1 || exit 1
 
@@ -62,7 +69,7 @@ for module; do
 		--file "$from/ipxe/usr/lib/ipxe/ipxe.iso" \
 		--file "$from/u-boot-qemu/usr/lib/u-boot/qemu-x86/u-boot.rom" \
 		--file "$from/u-boot-qemu/usr/lib/u-boot/qemu-x86_64/u-boot.rom:u-boot64.rom" \
-		--file "$dir/tools.iso" --file "$dir/floppy.iso" \
+		--file "$dir/tools.iso" --file "$dir/serial.iso" --file "$dir/floppy.iso" \
 		--file "$dir/floppy/legacy.img" \
 		--file /usr/share/bochs/BIOS-bochs-latest \
 		--file tests/system/firmware/drive.sh --file tests/system/others/on-host.sh \

@@ -47,7 +47,7 @@ for how in '--floppy legacy.img' '--cdrom floppy.iso'; do
 	await 'grub>' && type_line 'geometry (fd0)' && await '80/2/18' && await 'grub>'
 	result $? "GRUB Legacy from a floppy ($how)"
 done
-start --memory 64M --bios BIOS-bochs-latest --cdrom tools.iso
+start --memory 64M --bios BIOS-bochs-latest --cdrom serial.iso
 await ISOLINUX && await 'boot:'
 result $? "Bochs's BIOS starts ISOLINUX"
 
