@@ -122,7 +122,8 @@ wait $first
 
 # ---- garbage ----
 # Of stock KVM in QEMU one run in three hung here with seed 3, the host idle and even
-# timeout(1) without effect; not understood, so it is not asked there.
+# timeout(1) without effect: QEMU loses the host's interrupts, it seems (emulators.md,
+# "VMRUN with V_IRQ"). So it is not asked there.
 seeds="1 2 3"
 [ "$1" = kvm ] && grep -q '^flags.* svm' /proc/cpuinfo && seeds=
 for seed in $seeds; do
