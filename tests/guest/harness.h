@@ -70,7 +70,7 @@ struct test {
 	void (*check)(struct machine *m);
 	/* Instead of all that. */
 	void (*custom)(void);
-	unsigned seconds;		/* limit; 0: 8 */
+	unsigned seconds;		/* limit; 0: 30 */
 	const char *tcg;		/* QEMU's emulator can't do that: why */
 };
 

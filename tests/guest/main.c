@@ -22,7 +22,7 @@
 
 #include "harness.h"
 
-#define SECONDS		8
+#define SECONDS		30	/* a machine that others use too is slow */
 #define STATUS_FAILED	1
 #define STATUS_SKIPPED	77
 

@@ -414,6 +414,8 @@ static void *press(void *arg)
 	return NULL;
 }
 
+#define ROUNDS	30	/* each up to two seconds on an emulated host */
+
 static void test_pressure(void)
 {
 	struct machine m = { 0 };
@@ -426,7 +428,7 @@ static void test_pressure(void)
 	machine_create(&m, XTRA_RAM);
 	machine_boot(&m, LONG, G_mem_rounds);
 	CHECK(!pthread_create(&thread, NULL, press, &m));
-	for (rounds = 1; rounds <= 60; rounds++) {
+	for (rounds = 1; rounds <= ROUNDS; rounds++) {
 		run_to(&m, KVM_EXIT_IO);
 		if (m.run->io.port != PORT_STEP)
 			fail("round %u: the page at %#llx is wrong", rounds,
@@ -456,7 +458,7 @@ static const struct test tests[] = {
 	{ "page-dropped-while-running", .custom = test_drop_while_running },
 	{ "slots-come-and-go", .custom = test_slots_while_running },
 	{ "split-merged-copied-paged-out-while-running", .custom = test_pressure,
-	  .seconds = 40 },
+	  .seconds = 300 },
 	{ "code-page-replaced", .custom = test_code_replaced },
 	{ "memory-behind-a-short-file", .custom = test_truncated_file },
 };
