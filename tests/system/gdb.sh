@@ -11,7 +11,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${BUILD:-build}
 dir=$build/tests/gdb.$RIG
-symbols=$build/tests/gdb-$(cat build/rig/kernel/RELEASE).kallsyms
+symbols=$dir/kallsyms	# both rigs may run at once
 kinds="linux real prot bios"
 # Stock KVM has no breakpoints under QEMU, and steps twice on the first instruction of
 # a fresh page in Bochs: docs/emulators.md.
