@@ -127,6 +127,7 @@ class Bochs:
         self.opts, self.parts, self.rundir = opts, parts, rundir
         self.model = opts.model or DEFAULT_MODEL
         self.process = self.snapshot = None
+        self.loses_interrupts = False
         self.restoring = False
 
     def path(self, name):
