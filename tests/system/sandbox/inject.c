@@ -4,8 +4,8 @@
  * a guest that had taken the thread over would.  THREAD is its name, CALL one of
  * the table's.  Prints what came of it: "killed", "returned N".
  *
- * The thread is stopped behind the system call that it waits in; it is sent back
- * to that instruction with other registers.
+ * The thread is stopped behind the system call that it waits in, as soon as it waits in
+ * one; it is sent back to that instruction with other registers.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -72,14 +72,36 @@ static int wait_stop(pid_t tid)
 	return WIFSTOPPED(status) ? 0 : status;
 }
 
+#define SYSCALL_INSN	0x050fu
+#define TRIES		500
+
+/* Stops it in a system call: 0 and its registers. */
+static int stop_in_call(pid_t tid, struct user_regs_struct *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < TRIES; i++) {
+		if (ptrace(PTRACE_INTERRUPT, tid, 0, 0) || wait_stop(tid) ||
+		    ptrace(PTRACE_GETREGS, tid, 0, r))
+			return -1;
+		if ((ptrace(PTRACE_PEEKTEXT, tid, r->rip - 2, 0) & 0xffff) == SYSCALL_INSN)
+			return 0;
+		if (ptrace(PTRACE_CONT, tid, 0, 0))
+			return -1;
+		usleep(10000);
+	}
+	errno = ETIMEDOUT;
+	return -1;
+}
+
 static int inject(pid_t tid, unsigned int i)
 {
 	struct user_regs_struct was, r;
 	int status;
 
-	if (ptrace(PTRACE_SEIZE, tid, 0, 0) || ptrace(PTRACE_INTERRUPT, tid, 0, 0))
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
 		return perror("ptrace"), 2;
-	if (wait_stop(tid) || ptrace(PTRACE_GETREGS, tid, 0, &was))
+	if (stop_in_call(tid, &was))
 		return perror("stop"), 2;
 	r = was;
 	r.rip = was.rip - 2;		/* its SYSCALL instruction */

@@ -7,6 +7,9 @@ accel=/dev/vmm/ctl
 [ "$module" = vmm ] || accel=/dev/kvm
 truncate -s 1M disk.img
 
+# The main thread takes its filter last of all.
+filtered() { grep -q '^Seccomp:.*2$' /proc/$pid/status; }
+
 # start OPTIONS...: a guest that halts for ever, with a disk; its pid in $pid
 start() {
 	vellum run --accel $accel --quiet --memory 16M --bios spin.bin --debug-exit \
@@ -14,6 +17,11 @@ start() {
 	pid=$!
 	n=0
 	until ./inject $pid vcpu0 getpid >inject.out 2>&1 || [ $n -ge 100 ]; do
+		sleep 0.05
+		n=$((n + 1))
+	done
+	[ "$*" != --no-sandbox ] || return 0
+	until filtered || [ $n -ge 200 ]; do
 		sleep 0.05
 		n=$((n + 1))
 	done
