@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The emulated Intel host: Bochs, with the kernel put straight into its memory."""
+import fcntl
 import hashlib
 import os
 import shutil
@@ -127,6 +128,7 @@ class Bochs:
         self.opts, self.parts, self.rundir = opts, parts, rundir
         self.model = opts.model or DEFAULT_MODEL
         self.process = self.snapshot = None
+        self.disks, self.locked = [], False
         self.loses_interrupts = False
         self.restoring = False
 
@@ -179,7 +181,27 @@ class Bochs:
         return disks + CONFIG.format(memory=self.opts.memory, rom=self.parts.path("boot.rom"), rom_at=ROM,
                              model=self.model, cpus=self.opts.cpus, ips=IPS)
 
+    def lock_disks(self):
+        """Bochs' own locks are files that outlive it: so those are only ours to remove."""
+        for disk in self.opts.disk:
+            f = open(disk, "rb")  # pylint: disable=consider-using-with
+            self.disks.append(f)
+            try:
+                fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(f"--disk {disk}: in use by another rig/run") from None
+        self.locked = True
+        self.unlock_disks()
+
+    def unlock_disks(self):
+        for disk in self.opts.disk if self.locked else ():
+            try:
+                os.unlink(os.path.abspath(disk) + ".lock")
+            except FileNotFoundError:
+                pass
+
     def start(self):
+        self.lock_disks()
         with open(self.path("go"), "w") as f:
             f.write("c\n")
         argv = ["bochs-bin", "-q", "-rc", self.path("go")]
@@ -225,6 +247,7 @@ class Bochs:
                 break
             except subprocess.TimeoutExpired:
                 pass
+        self.unlock_disks()
         if self.snapshot:
             self.snapshot.finish()
         status = self.process.returncode
