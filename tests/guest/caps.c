@@ -118,7 +118,9 @@ static void test_places(void)
 
 static void test_mp_state(void)
 {
-	struct itimerval soon = { .it_value.tv_usec = 20000 };
+	/* And again: the first may come before the run. */
+	struct itimerval soon = { .it_value.tv_usec = 20000, .it_interval.tv_sec = 1 };
+	struct itimerval never = { 0 };
 	struct kvm_mp_state s;
 	struct machine m = { 0 };
 
@@ -126,6 +128,7 @@ static void test_mp_state(void)
 	machine_boot(&m, LONG, G_halt);
 	setitimer(ITIMER_REAL, &soon, NULL);
 	CHECK(ioctl(m.cpu, KVM_RUN, 0) == -1 && errno == EINTR);
+	setitimer(ITIMER_REAL, &never, NULL);
 	DO(m.cpu, KVM_GET_MP_STATE, &s);
 	CHECK_EQ(s.mp_state, KVM_MP_STATE_HALTED);
 	s.mp_state = KVM_MP_STATE_RUNNABLE;

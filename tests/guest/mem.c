@@ -283,7 +283,7 @@ static void test_exchange_while_running(void)
 		CHECK_EQ(*word(view[!(i & 1)]), old);
 		CHECK(*word(view[i & 1]) > now);
 	}
-	m.steps = 1;
+	m.steps = m.run->immediate_exit = 1;
 	pthread_kill(thread, SIGALRM);
 	pthread_join(thread, NULL);
 }
@@ -301,9 +301,10 @@ static void test_drop_while_running(void)
 		usleep(500);
 		CHECK(!madvise(at(&m), PAGE, MADV_DONTNEED));
 	}
-	usleep(5000);
+	for (i = 0; i < 2000 && !*word(at(&m)); i++)
+		usleep(5000);
 	CHECK(*word(at(&m)) > 0);
-	m.steps = 1;
+	m.steps = m.run->immediate_exit = 1;
 	pthread_kill(thread, SIGALRM);
 	pthread_join(thread, NULL);
 }
@@ -321,11 +322,12 @@ static void test_slots_while_running(void)
 		run_to(&m, KVM_EXIT_MMIO);
 		mmio++;
 		set_slot(m.vm, 1, AT, PAGE, at(&m), 0);
-		ualarm(2000, 0);
+		ualarm(2000, 2000);	/* the first may come before the run */
 		/* The write of the instruction that has begun may be MMIO still. */
 		while (!ioctl(m.cpu, KVM_RUN, 0))
 			CHECK_EQ(m.run->exit_reason, KVM_EXIT_MMIO);
 		CHECK_EQ(errno, EINTR);
+		ualarm(0, 0);
 		rounds++;
 		set_slot(m.vm, 1, AT, 0, at(&m), 0);
 	}
