@@ -11,6 +11,8 @@ cd "$(dirname "$0")/../.." || exit 1
 number=0
 modules="vmm kvm"
 [ -z "${QUICK:-}" ] || modules=vmm
+# Stock KVM's host hangs in QEMU now and then (docs/emulators.md): not unattended.
+[ -z "${CI:-}" ] || [ "$RIG" != amd ] || modules=vmm
 for module in $modules; do
 	log=${BUILD:-build}/tests/linux.$RIG.$module.log
 	tests/onrig "$RIG" --module $module --timeout 220 \

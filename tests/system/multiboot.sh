@@ -44,7 +44,10 @@ files=()
 for f in elf32 elf64 elf64-in-32 addresses one two gnumach short tutorial disk.img cd.iso; do
 	files+=(--file "$work/$f")
 done
-for module in vmm kvm; do
+# Stock KVM's host hangs in QEMU now and then (docs/emulators.md): not unattended.
+modules="vmm kvm"
+[ -z "${CI:-}" ] || [ "$RIG" != amd ] || modules=vmm
+for module in $modules; do
 	host "$module: the host stays well" --module $module --no-guest --timeout 200 \
 		"${files[@]}" --file tests/system/firmware/drive.sh \
 		--file $from/on-host.sh -- sh on-host.sh $module
