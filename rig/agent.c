@@ -345,8 +345,6 @@ static void handle(uint8_t type, uint8_t *p, uint32_t len)
 	case AGENT_WINDOW_SIZE:
 		set_window(p, len);
 		break;
-	case AGENT_POKE:
-		break;
 	}
 }
 

@@ -21,7 +21,6 @@
 #define AGENT_STDIN	  'I'
 #define AGENT_EOF	  'C' /* no more of it */
 #define AGENT_WINDOW_SIZE 'W' /* rows u16, columns u16 */
-#define AGENT_POKE	  'P' /* nothing: its arrival is an interrupt */
 
 /* To rig/run */
 #define AGENT_READY	'R' /* AGENT_HELLO */

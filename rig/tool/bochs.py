@@ -129,7 +129,6 @@ class Bochs:
         self.model = opts.model or DEFAULT_MODEL
         self.process = self.snapshot = None
         self.disks, self.locked = [], False
-        self.loses_interrupts = False
         self.restoring = False
 
     def path(self, name):

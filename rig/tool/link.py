@@ -11,7 +11,6 @@ import tty
 
 HELLO = b"R\0\0\0\4\0\0\0rig1"
 WINDOW = 8192        # AGENT_WINDOW
-POKE_SECONDS = 1     # between interrupts that wake a host which has lost one
 TTY, INPUT = 1, 2    # flags of AGENT_RUN
 ESCAPE = 0x1d        # Ctrl-]: three within a second end the run
 
@@ -223,7 +222,7 @@ class Link:
     def run(self, base, files, notice):
         start = time.monotonic()
         limit = start + self.opts.timeout if self.opts.timeout else None
-        told, poke = start + 3, start
+        told = start + 3
         self.sock.setblocking(False)
         self.selector.register(self.sock, selectors.EVENT_READ)
         if self.machine.event_socket():
@@ -238,9 +237,6 @@ class Link:
                 if not self.ready and now >= told:
                     notice(f"the host is booting: {now - start:.0f} s")
                     told = now + 3
-                if self.machine.loses_interrupts and self.ready and now >= poke:
-                    self.outbox += frame("P")
-                    poke = now + POKE_SECONDS
                 if not self.step(min(1, limit - now) if limit else 1):
                     break
         finally:

@@ -60,9 +60,6 @@ class Qemu:
         self.model = opts.model or DEFAULT_MODEL
         self.process = self.monitor = None
         self.log_pieces = None
-        # Its VMRUN may lose the host's timer (docs/emulators.md); with -icount all is one
-        # thread, and what is measured is not to be disturbed.
-        self.loses_interrupts = opts.icount is None
 
     def path(self, name):
         return os.path.join(self.rundir, name)
