@@ -13,7 +13,10 @@ files=(--file "$work/stamp:/bin/stamp" --file tests/system/host/lib.sh
 # Bochs counts instructions and skips what is idle. QEMU has to be told to, else its
 # clock is the machine's own, and wrong under load.
 [ "$RIG" = intel ] || files+=(--icount "shift=0,sleep=off")
-for module in vmm kvm; do
+# Stock KVM's host hangs in QEMU now and then (docs/emulators.md): not unattended.
+modules="vmm kvm"
+[ -z "${CI:-}" ] || [ "$RIG" != amd ] || modules=vmm
+for module in $modules; do
 	host "$module: the host stays healthy" --module $module --timeout 220 \
 		"${files[@]}" -- sh clock.sh $module
 done

@@ -10,6 +10,8 @@
 . "$(dirname "$0")/lib.sh"
 host "vmm: the host stays healthy" --module vmm --mitigations auto --timeout 300 \
 	--file tests/system/host/lib.sh --file tests/system/host/variants.sh -- sh variants.sh vmm
-host "kvm: the host stays healthy" --module kvm --timeout 200 \
-	--file tests/system/host/lib.sh --file tests/system/host/variants.sh -- sh variants.sh kvm
+# Stock KVM's host hangs in QEMU now and then (docs/emulators.md): not unattended.
+[ -n "${CI:-}" ] && [ "$RIG" = amd ] ||
+	host "kvm: the host stays healthy" --module kvm --timeout 200 \
+		--file tests/system/host/lib.sh --file tests/system/host/variants.sh -- sh variants.sh kvm
 plan
