@@ -83,7 +83,7 @@ run_native() {
 	return "$status"
 }
 
-# give FILE: sets `there` to what the emulated host is to call it. Disks and CDs that may be
+# give OPTION FILE: sets `there` to what the emulated host is to call it. Disks and CDs that may be
 # written become its disks, of which it can have two; all else is copied.
 give() {
 	local option=$1 file=$2

@@ -122,7 +122,7 @@ COLD static void find_lost_interrupt(const struct svm_vcpu *s)
 COLD static void after_qemu(struct svm_vcpu *s)
 {
 	find_lost_interrupt(s);
-	if (follow_xcr0(s))
+	if ((s->v.cr4 & CR4_OSXSAVE) && follow_xcr0(s))
 		xsetbv(0, s->host_xcr0);
 }
 
